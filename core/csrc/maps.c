@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Maps written, emptied, read and compared in batches: maps.h says what each function does. */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+
+#include "axn.h"
+#include "hash.h"
+
+#ifndef ENOTSUPP
+#define ENOTSUPP 524 /* the kernel's own: this type of map has no batches */
+#endif
+
+#define STALLS 64 /* batches in a row that brought nothing, before a reader gives up */
+
+/* The place in a map from where the next batch is read. */
+struct walk {
+	const struct axn_map *map;
+	uint8_t *here, *next;
+	uint64_t seen;
+	uint32_t batch, stalls;
+	bool started, by_element, ended;
+};
+
+void axn_trie_trim(void *keys, uint32_t key_size, uint32_t count)
+{
+	uint8_t *key = keys;
+
+	for (uint32_t i = 0; i < count; i++, key += key_size) {
+		uint8_t *bits = key + sizeof(uint32_t);
+		uint32_t prefix, size = key_size - sizeof(uint32_t);
+
+		memcpy(&prefix, key, sizeof prefix);
+		if (prefix >= 8 * size)
+			continue;
+		bits[prefix / 8] &= (uint8_t)(0xff00 >> prefix % 8);
+		memset(bits + prefix / 8 + 1, 0, size - prefix / 8 - 1);
+	}
+}
+
+static int write_elements(const struct axn_map *map, const uint8_t *keys, const uint8_t *values, uint32_t count,
+			  uint32_t *done)
+{
+	for (uint32_t i = 0; i < count; i++, ++*done) {
+		int error = bpf_map_update_elem(map->fd, keys + (size_t)i * map->key_size,
+						values + (size_t)i * map->value_size, BPF_ANY);
+
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+int axn_map_write(const struct axn_map *map, const void *keys, const void *values, uint32_t count, uint32_t *done)
+{
+	*done = 0;
+	while (*done < count) {
+		const uint8_t *key = (const uint8_t *)keys + (size_t)*done * map->key_size;
+		const uint8_t *value = (const uint8_t *)values + (size_t)*done * map->value_size;
+		uint32_t asked = count - *done < map->batch ? count - *done : map->batch, landed = asked;
+		int error = bpf_map_update_batch(map->fd, key, value, &landed, NULL);
+
+		if (error == -ENOTSUPP)
+			return write_elements(map, key, value, count - *done, done);
+		/* A call that failed before its first row leaves the count as it was. */
+		if (error && (landed == asked || error == -EFAULT))
+			landed = 0;
+		*done += landed;
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+static int delete_elements(const struct axn_map *map, const uint8_t *keys, uint32_t count, uint32_t *done)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		int error = bpf_map_delete_elem(map->fd, keys + (size_t)i * map->key_size);
+
+		if (error && error != -ENOENT)
+			return error;
+		*done += !error;
+	}
+	return 0;
+}
+
+int axn_map_delete(const struct axn_map *map, const void *keys, uint32_t count, uint32_t *done)
+{
+	uint32_t at = 0;
+
+	*done = 0;
+	while (at < count) {
+		const uint8_t *key = (const uint8_t *)keys + (size_t)at * map->key_size;
+		uint32_t asked = count - at < map->batch ? count - at : map->batch, gone = asked;
+		int error = bpf_map_delete_batch(map->fd, key, &gone, NULL);
+
+		if (error == -ENOTSUPP)
+			return delete_elements(map, key, count - at, done);
+		if (error && (gone == asked || error == -EFAULT))
+			gone = 0;
+		*done += gone;
+		at += gone;
+		if (error == -ENOENT)
+			at++;
+		else if (error)
+			return error;
+	}
+	return 0;
+}
+
+static int walk_begin(struct walk *walk, const struct axn_map *map)
+{
+	/* Hash maps keep their place in 4 bytes, all others in a key. */
+	size_t size = map->key_size < 8 ? 8 : map->key_size;
+
+	*walk = (struct walk){ .map = map, .batch = map->batch, .here = malloc(2 * size) };
+	walk->next = walk->here + size;
+	return walk->here ? 0 : -ENOMEM;
+}
+
+static void walk_step(struct walk *walk)
+{
+	uint8_t *here = walk->here;
+
+	walk->here = walk->next;
+	walk->next = here;
+	walk->started = true;
+}
+
+static void walk_end(struct walk *walk)
+{
+	free(walk->here < walk->next ? walk->here : walk->next);
+}
+
+static int walk_elements(struct walk *walk, uint8_t *keys, uint8_t *values, uint32_t *count)
+{
+	const struct axn_map *map = walk->map;
+
+	for (*count = 0; *count < walk->batch;) {
+		int error = bpf_map_get_next_key(map->fd, walk->started ? walk->here : NULL, walk->next);
+
+		if (error == -ENOENT) {
+			walk->ended = true;
+			return 0;
+		}
+		if (error)
+			return error;
+		walk_step(walk);
+		error = bpf_map_lookup_elem(map->fd, walk->here, values + (size_t)*count * map->value_size);
+		if (error && error != -ENOENT)
+			return error;
+		if (!error)
+			memcpy(keys + (size_t)(*count)++ * map->key_size, walk->here, map->key_size);
+	}
+	return 0;
+}
+
+/* One batch into keys and values, which have room for walk->batch rows. -ENOSPC: make walk->batch bigger. */
+static int walk_batch(struct walk *walk, uint8_t *keys, uint8_t *values, uint32_t *count)
+{
+	const struct axn_map *map = walk->map;
+	int error;
+
+	if (walk->by_element)
+		return walk_elements(walk, keys, values, count);
+	*count = walk->batch;
+	error = bpf_map_lookup_batch(map->fd, walk->started ? walk->here : NULL, walk->next, keys, values, count, NULL);
+	if (error == -ENOTSUPP) {
+		walk->by_element = true;
+		return walk_elements(walk, keys, values, count);
+	}
+	if (error == -ENOENT)
+		walk->ended = true;
+	else if (error && error != -EINTR && error != -EAGAIN) /* those two: a row vanished under the reader */
+		return error;
+	else if (!error || *count)
+		walk_step(walk);
+	return 0;
+}
+
+/* As walk_batch; gives up where deletions send the reader back to the beginning again and again. */
+static int walk_next(struct walk *walk, uint8_t *keys, uint8_t *values, uint32_t *count)
+{
+	int error = walk_batch(walk, keys, values, count);
+
+	if (error)
+		return error;
+	if (walk->map->flags & AXN_TRIE)
+		axn_trie_trim(keys, walk->map->key_size, *count);
+	walk->seen += *count;
+	walk->stalls = *count ? 0 : walk->stalls + 1;
+	if (!walk->ended && (walk->stalls > STALLS || walk->seen > 4 * (uint64_t)walk->map->max_entries + walk->batch))
+		return -EAGAIN;
+	return 0;
+}
+
+int axn_map_read(const struct axn_map *map, struct axn_rows *rows)
+{
+	struct walk walk;
+	uint32_t count;
+	int error = walk_begin(&walk, map);
+
+	while (!error && !walk.ended) {
+		error = axn_rows_reserve(rows, walk.batch);
+		if (error)
+			break;
+		error = walk_next(&walk, axn_key(rows, rows->count), axn_value(rows, rows->count), &count);
+		if (error == -ENOSPC) { /* a bucket of the hash is longer than the batch */
+			walk.batch *= 2;
+			error = 0;
+		} else if (!error) {
+			memset(rows->marks + rows->count, 0, count);
+			rows->count += count;
+		}
+	}
+	walk_end(&walk);
+	return error;
+}
+
+static bool all_zero(const uint8_t *bytes, uint32_t size)
+{
+	for (uint32_t i = 0; i < size; i++)
+		if (bytes[i])
+			return false;
+	return true;
+}
+
+static int compare_batch(const struct axn_map *map, struct axn_rows *desired, struct axn_rows *stale,
+			 const uint8_t *keys, const uint8_t *values, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++, keys += map->key_size, values += map->value_size) {
+		int64_t row = axn_lookup(desired, keys, axn_hash(keys, map->key_size));
+
+		if (row >= 0)
+			desired->marks[row] |= memcmp(axn_value(desired, row), values, map->value_size) ?
+				AXN_SEEN | AXN_DIFFERS : AXN_SEEN;
+		else if (!(map->flags & AXN_ARRAY && all_zero(values, map->value_size)) &&
+			 axn_rows_append(stale, keys, values, 1))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int axn_map_compare(const struct axn_map *map, struct axn_rows *desired, struct axn_rows *stale)
+{
+	struct axn_rows *read = axn_rows_new(map->key_size, map->value_size); /* one batch, again and again */
+	struct walk walk;
+	uint32_t count;
+	int error;
+
+	if (!read)
+		return -ENOMEM;
+	error = walk_begin(&walk, map);
+	if (!error)
+		error = axn_rows_index(desired);
+	for (uint32_t row = 0; !error && row < desired->count; row++)
+		desired->marks[row] &= AXN_PENDING;
+	while (!error && !walk.ended) {
+		error = axn_rows_reserve(read, walk.batch);
+		if (!error)
+			error = walk_next(&walk, read->keys, read->values, &count);
+		if (error == -ENOSPC) {
+			walk.batch *= 2;
+			error = 0;
+		} else if (!error) {
+			error = compare_batch(map, desired, stale, read->keys, read->values, count);
+		}
+	}
+	if (!error)
+		error = axn_rows_index(stale);
+	walk_end(&walk);
+	axn_rows_free(read);
+	return error;
+}
+
+int axn_map_write_marked(const struct axn_map *map, struct axn_rows *rows, uint32_t mask, uint32_t value,
+			 uint32_t *done)
+{
+	struct axn_rows *chosen = axn_rows_new(map->key_size, map->value_size);
+	int error = chosen ? 0 : -ENOMEM;
+
+	*done = 0;
+	for (uint32_t row = 0; !error && row < rows->count; row++)
+		if ((rows->marks[row] & mask) == value)
+			error = axn_rows_append(chosen, axn_key(rows, row), axn_value(rows, row), 1);
+	if (!error)
+		error = axn_map_write(map, chosen->keys, chosen->values, chosen->count, done);
+	if (chosen)
+		axn_rows_free(chosen);
+	return error;
+}

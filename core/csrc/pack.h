@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Bytes made of Python objects and of columns, and the values of a per-CPU map made one.
+ * Included by axn.h and read by cffi: plain declarations only. */
+
+#define AXN_LE 0 /* an unsigned integer in the machine's order */
+#define AXN_BE 1 /* in network order */
+#define AXN_SIGNED 2
+#define AXN_BYTES 3
+
+struct axn_field {
+	uint32_t offset, size, kind;
+};
+
+#define AXN_MISSING 1 /* the item has no such attribute or key */
+#define AXN_TYPE 2 /* neither an integer nor bytes, whichever the field is */
+#define AXN_RANGE 3 /* an integer that does not fit */
+#define AXN_LENGTH 4 /* bytes of another length */
+#define AXN_WHOLE 4294967295 /* as a field: the whole record, given as bytes */
+
+struct axn_fault {
+	uint32_t row, field, code;
+};
+
+/* How to find the fields of a record in an item: in objects by attribute, in dicts by key; bytes are taken as they are,
+ * and an integer where the record has one field. All objects are tuples with one entry for each field. */
+struct axn_record {
+	const struct axn_field *fields;
+	uint32_t count, size;
+	uintptr_t names; /* str: a dict may have "a.b" as it is */
+	uintptr_t keys; /* tuples of str and int: or the way from key to key, and by index */
+	uintptr_t attributes; /* tuples of str and int: the way from attribute to attribute */
+};
+
+#define AXN_ITEM -1 /* the item itself; 0 and 1: where it is a pair, its first or its second */
+
+/* Records from items[first] to items[first + count - 1], items a tuple; 1 and *fault where one does not fit. */
+int axn_pack(const struct axn_record *, uintptr_t items, uint32_t first, uint32_t count, int part, void *out,
+	     struct axn_fault *fault);
+/* A column into the same field of `count` records; step: bytes from one value of the column to the next, 0 for one
+ * value for all. */
+void axn_scatter(void *out, uint32_t record_size, const struct axn_field *, const void *column, uint32_t step,
+		 uint32_t count);
+/* A value for the first CPU, zeros for the others: their sum is the value. */
+void axn_spread(void *out, const void *values, uint32_t size, uint32_t stride, uint32_t cpus, uint32_t count);
+/* The sum of the integers over all CPUs; bytes are those of the first. */
+void axn_sum(void *out, const void *values, uint32_t size, uint32_t stride, uint32_t cpus, uint32_t count,
+	     const struct axn_field *, uint32_t fields);

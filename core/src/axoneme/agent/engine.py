@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The engine: host and datapath together, without files, sockets or a loop of its own."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from attrs import define, field, frozen
+
+from axoneme.config import Configuration
+from axoneme.datapath import Datapath, Device
+from axoneme.errors import DatapathError, PluginError
+from axoneme.host import PluginHost, entry_points
+
+from .core import CoreHooks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from importlib.metadata import EntryPoint
+    from pathlib import Path
+
+    from axoneme.datapath import Assembly, Swap
+    from axoneme.model import Endpoint
+
+
+@frozen
+class Applied:
+    """What became of a configuration: the swap, or why the old datapath stays."""
+
+    swap: Swap | None
+    refusal: str = ""
+
+
+@define
+class Engine:
+    """Plugins that are on, linked, attached, and told of every endpoint.
+
+    All calls are made by one thread, in the node's namespaces.
+    """
+
+    host: PluginHost
+    datapath: Datapath
+    configuration: Configuration = field(factory=Configuration, init=False)
+
+    @classmethod
+    def open(
+        cls,
+        read: Callable[[PluginHost], Configuration],
+        *,
+        uplinks: Callable[[Iterable[str]], Iterable[Device]] = lambda _: (),
+        entry_points: Callable[[], Iterable[EntryPoint]] = entry_points,
+    ) -> Engine:
+        """Read a configuration, open the datapath it names, and put it in effect.
+
+        A plugin whose object cannot be used is rejected, and the rest runs.
+
+        Raises:
+            ConfigError: the configuration is wrong.
+            DatapathError: this is no place where the datapath can run.
+        """
+        core = CoreHooks()
+        host = PluginHost(core=core, entry_points=entry_points)
+        configuration = read(host)
+        agent = configuration.agent
+        core.bpffs = agent.bpffs
+        datapath = Datapath.open(
+            agent.bpffs,
+            cgroup=agent.cgroup,
+            uplinks=uplinks(agent.uplinks),
+            entries={"endpoints": agent.map_entries.endpoints},
+            find_loader=lambda name: host.hooks.axoneme_loader(name=name),
+        )
+        engine = cls(host, datapath)
+        host.reconfigure(configuration)
+        datapath.commit(engine._assemble())
+        engine.configuration = configuration
+        return engine
+
+    @property
+    def bpffs(self) -> Path:
+        """Where this node's maps and links are pinned."""
+        return self.datapath.pins.bpffs
+
+    def reconfigure(self, configuration: Configuration) -> Applied:
+        """Put another configuration in effect by a hot swap.
+
+        If a plugin that runs would be lost by it (its new knobs or its new version are refused),
+        nothing is swapped: the old datapath and the old configuration stay. A plugin that is new
+        and refused is rejected, and the rest is swapped.
+        """
+        running = self._plugins_in_effect()
+        change = self.host.reconfigure(configuration)
+        assembly = self._assemble()
+        lost = running & set(configuration.agent.plugins) - _plugins(assembly) - self._idle()
+        if lost:
+            assembly.close()
+            reasons = {s.name: s.reason for s in self.host.plugins() if s.name in lost}
+            self.host.reconfigure(self.configuration)
+            return Applied(None, "; ".join(f"{n}: {reasons[n]}" for n in sorted(lost)))
+        try:
+            swap = self.datapath.commit(assembly)
+        except DatapathError as error:
+            self.host.reconfigure(self.configuration)
+            return Applied(None, str(error))
+        self.configuration = configuration
+        for plugin in change.added:
+            self._tell_of_endpoints(plugin)
+        return Applied(swap)
+
+    def _assemble(self) -> Assembly:
+        """Assemble what the plugins offer; those at fault leave, until the rest is whole."""
+        while True:
+            objects = self.host.hooks.axoneme_objects()
+            assembly = self.datapath.prepare(objects)
+            for refused in assembly.refused:
+                self.host.reject(refused.plugin, refused.reason)
+            before = self.host.enabled()
+            self.host.hooks.axoneme_fill(datapath=self.datapath)
+            if self.host.enabled() == before:
+                return assembly
+            assembly.close()
+
+    def _plugins_in_effect(self) -> set[str]:
+        return _plugins(self.datapath.assembly)
+
+    def _idle(self) -> set[str]:
+        """Plugins that are on and have no object now, which is no loss."""
+        objects = self.host.hooks.axoneme_objects()
+        return {name for name in self.host.enabled() if not objects.get(name)}
+
+    def _tell_of_endpoints(self, plugin: str) -> None:
+        with suppress(PluginError):
+            for endpoint in self.datapath.endpoints.values():
+                self.host.call(
+                    "axoneme_endpoint_added", plugin, endpoint=endpoint, datapath=self.datapath
+                )
+
+    def add_endpoint(self, endpoint: Endpoint) -> None:
+        """Attach an endpoint and tell the plugins; again with the same is no change."""
+        if self.datapath.endpoints.get(endpoint.id) == endpoint:
+            return
+        self.remove_endpoint(endpoint.id)
+        self.datapath.add_endpoint(endpoint)
+        self.host.hooks.axoneme_endpoint_added(endpoint=endpoint, datapath=self.datapath)
+
+    def remove_endpoint(self, endpoint_id: int) -> None:
+        """Detach an endpoint and tell the plugins; nothing happens if it is not there."""
+        endpoint = self.datapath.endpoints.get(endpoint_id)
+        if endpoint is None:
+            return
+        self.datapath.remove_endpoint(endpoint_id)
+        self.host.hooks.axoneme_endpoint_removed(endpoint=endpoint, datapath=self.datapath)
+
+    def close(self) -> None:
+        """Let the plugins stop, and let go: what is attached and pinned goes on."""
+        self.host.stop()
+        self.datapath.close()
+
+    def remove(self) -> None:
+        """Let the plugins stop, and leave the node as it was before us."""
+        self.host.stop()
+        self.datapath.remove()
+
+
+def _plugins(assembly: Assembly) -> set[str]:
+    parts = {p.plugin for image in assembly.images.values() for p in image.linked.parts}
+    return parts | {s.source.plugin for s in assembly.sources}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * How a trunk calls its stages. A stage is AXN_LANES weak functions that decide nothing; linking puts
+ * a plugin's function in place of one. lanes_<stage> says how many are filled: a constant of .rodata,
+ * frozen when the program is loaded, so that the verifier removes the calls behind a closed gate.
+ */
+#pragma once
+
+#define AXN_SHARED
+#include <axoneme/plugin.h>
+
+/* Never read: it keeps these enums in the BTF, from where Python takes the names and numbers. */
+const volatile struct {
+	enum axn_trunk trunk;
+	enum axn_reason reason;
+} axn_names = {};
+
+/* Returns the argument's own memory, so that clang cannot fold a weak default into its callers. */
+#define EMPTY_LANE(stage, n, context)							\
+	__weak __noinline int stage_##stage##_##n(context *ctx, struct packet *packet)	\
+	{										\
+		return packet ? (packet->reserved[0] & 0) : AXN_NEXT;			\
+	}
+
+#define EMPTY_STAGE(stage, context)			\
+	const volatile __u32 lanes_##stage = 0;		\
+	EMPTY_LANE(stage, 0, context)			\
+	EMPTY_LANE(stage, 1, context)			\
+	EMPTY_LANE(stage, 2, context)			\
+	EMPTY_LANE(stage, 3, context)			\
+	EMPTY_LANE(stage, 4, context)			\
+	EMPTY_LANE(stage, 5, context)			\
+	EMPTY_LANE(stage, 6, context)			\
+	EMPTY_LANE(stage, 7, context)
+
+/* Expects ctx, packet, probing and verdict in scope. */
+#define RUN_LANE(stage, n, decided)							\
+	if (lanes_##stage > n) {							\
+		verdict = stage_##stage##_##n(ctx, packet);				\
+		if (probing)								\
+			probe_record(packet, AXN_STAGE_##stage, n, verdict);		\
+		if (verdict != AXN_NEXT)						\
+			goto decided;							\
+	}
+
+/* Runs a stage's lanes in turn; the first that answers anything but NEXT ends at the label. */
+#define RUN(stage, decided)			\
+	do {					\
+		RUN_LANE(stage, 0, decided)	\
+		RUN_LANE(stage, 1, decided)	\
+		RUN_LANE(stage, 2, decided)	\
+		RUN_LANE(stage, 3, decided)	\
+		RUN_LANE(stage, 4, decided)	\
+		RUN_LANE(stage, 5, decided)	\
+		RUN_LANE(stage, 6, decided)	\
+		RUN_LANE(stage, 7, decided)	\
+	} while (0)
+
+__noinline int probe_record(struct packet *packet, enum axn_stage stage, __u32 lane,
+			    enum axn_verdict verdict)
+{
+	struct probe_step *step;
+	struct probe *probe;
+	__u32 slot, n;
+
+	if (!packet)
+		return 0;
+	slot = packet->probe_slot;
+	probe = bpf_map_lookup_elem(&probes, &slot);
+	if (!probe)
+		return 0;
+	n = probe->count;
+	if (n >= AXN_PROBE_STEPS)
+		return 0;
+	probe->count = n + 1;
+	step = &probe->steps[n];
+	step->time = bpf_ktime_get_ns();
+	step->reason = packet->reason;
+	step->trunk = packet->trunk;
+	step->stage = stage;
+	step->lane = lane;
+	step->verdict = verdict;
+	step->direction = packet->direction;
+	return 0;
+}
+
+static __always_inline void probe_begin(struct packet *packet, __u8 slot)
+{
+	struct probe *probe;
+	__u32 key = slot;
+
+	packet->flags |= AXN_PROBE;
+	packet->probe_slot = slot;
+	probe = bpf_map_lookup_elem(&probes, &key);
+	if (!probe)
+		return;
+	probe->count = 0;
+	probe->started = bpf_ktime_get_ns();
+}
+
+static __always_inline void count(const struct packet *packet, __u32 verdict)
+{
+	__u32 slot = packet->trunk * 8 + verdict;
+	struct counter *counter = bpf_map_lookup_elem(&counters, &slot);
+
+	if (counter)
+		counter_add(counter, packet->len);
+}
+
+/* Not inlined: drops are not the way of most packets, and every exit of a trunk comes by here. */
+static __noinline void count_drop(const struct packet *packet)
+{
+	struct drop_key key = { .reason = packet->reason, .trunk = packet->trunk };
+	struct counter *counter = bpf_map_lookup_elem(&drops, &key);
+	struct counter none = {};
+
+	if (!counter) {
+		bpf_map_update_elem(&drops, &key, &none, BPF_NOEXIST);
+		counter = bpf_map_lookup_elem(&drops, &key);
+	}
+	if (counter)
+		counter_add(counter, packet->len);
+}
+
+/* The end of every trunk: NEXT from all stages is PASS, an unknown verdict a drop; and it is counted. */
+static __always_inline int settle(struct packet *packet, int verdict, bool probing)
+{
+	if (verdict == AXN_NEXT)
+		verdict = AXN_PASS;
+	if (verdict < AXN_PASS || verdict > AXN_REDIRECT)
+		verdict = axn_drop(packet, AXN_REASON_INVALID_VERDICT);
+	if (probing)
+		return verdict;
+	count(packet, verdict);
+	if (verdict == AXN_DROP)
+		count_drop(packet);
+	return verdict;
+}

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A whole configuration: core's section and those of the plugins that are on."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Protocol
+
+from attrs import field, fields_dict, frozen
+
+from axoneme.config._agent import AgentConfig
+from axoneme.config._document import Document, Fault
+from axoneme.config._settings import key_of, settings_reader
+from axoneme.errors import ConfigError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+AGENT_SECTION = "agent"
+
+
+def _frozen_mapping(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    return MappingProxyType(dict(value))
+
+
+@frozen
+class Configuration:
+    """What one file says: core's settings, and an instance of each plugin's own class.
+
+    `sections` has the plugins that are on and whose class is known, whether the file names
+    their section or not. `path` is None for a configuration that is from no file.
+    """
+
+    agent: AgentConfig = field(factory=AgentConfig)
+    sections: Mapping[str, Any] = field(factory=dict, converter=_frozen_mapping)
+    path: Path | None = None
+
+
+@frozen
+class Sections:
+    """Which sections a file may have beside core's.
+
+    `classes` are the settings of the plugins that are on; `unchecked` names the plugins that
+    are installed and not in use, whose sections are left for later.
+    """
+
+    classes: Mapping[str, type] = field(factory=dict, converter=_frozen_mapping)
+    unchecked: frozenset[str] = frozenset()
+
+
+class SectionSource(Protocol):
+    """Knows the sections of the plugins: the plugin host is one."""
+
+    def sections(self, enabled: Sequence[str], /) -> Sections:
+        """Return the sections that a file may have when it enables these plugins."""
+
+
+def read_config(path: Path, source: SectionSource) -> Configuration:
+    """Read a file; raise ConfigError, which lists all of its problems, if there is any."""
+    return _read(Document.read(path), source, path)
+
+
+def parse_config(text: str, source: SectionSource, *, name: str) -> Configuration:
+    """Read a text that is from no file; `name` says in errors where it is from."""
+    return _read(Document.parse(text, name), source, None)
+
+
+def _read(document: Document, source: SectionSource, path: Path | None) -> Configuration:
+    table = document.table
+    agent, faults = settings_reader(AgentConfig)(table.get(AGENT_SECTION, {}), (AGENT_SECTION,))
+    enabled = _enabled(table)
+    known = source.sections(enabled)
+    sections = {}
+    for name, settings in known.classes.items():
+        sections[name], wrong = settings_reader(settings)(table.get(name, {}), (name,))
+        faults += wrong
+    names = {AGENT_SECTION, *known.classes, *known.unchecked, *enabled}
+    faults += [_misplaced(key, names) for key in table if key not in names]
+    faults += [
+        Fault((key,), "must be a table")
+        for key in names & table.keys() - known.classes.keys() - {AGENT_SECTION}
+        if not isinstance(table[key], dict)
+    ]
+    if faults:
+        problems = map(document.problem, faults)
+        raise ConfigError(sorted(problems, key=lambda problem: (problem.line, problem.key)))
+    return Configuration(agent, sections, path)
+
+
+def _enabled(table: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return which plugins the file means to enable, even if other keys of core are wrong."""
+    agent = table.get(AGENT_SECTION)
+    plugins = agent.get("plugins") if isinstance(agent, dict) else None
+    names = plugins if isinstance(plugins, list) else []
+    return tuple(dict.fromkeys(name for name in names if isinstance(name, str)))
+
+
+def _misplaced(key: str, names: set[str]) -> Fault:
+    if key in map(key_of, fields_dict(AgentConfig).values()):
+        return Fault((key,), f"is a key of [{AGENT_SECTION}]: write it below that line")
+    return Fault((key,), "no plugin of this name is installed", nearest(key, names))

@@ -1,0 +1,348 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The datapath of one node: what is loaded, where it is attached, and how it is replaced.
+
+Everything here is of the network namespace, the bpffs and the cgroup of the calling thread.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from attrs import define, field, frozen
+
+from axoneme.errors import AttachError, DatapathError, MapError
+from axoneme.model import Endpoint, pack_address
+
+from .assembly import Assembler, Assembly
+from .attachments import (
+    Attachment,
+    CgroupAttachment,
+    Drift,
+    TracepointAttachment,
+    XdpAttachment,
+    tc_attachment,
+)
+from .counters import (
+    Count,
+    Drop,
+    read_counts,
+    read_drops,
+    restore_reasons,
+    write_reasons,
+)
+from .images import trunk
+from .loaders import own_loader
+from .maps import Maps
+from .pins import Pins
+from .preflight import preflight
+from .reasons import ReasonRegistry
+from .testruns import Step, TestRun, probe_tc, run_tc, run_xdp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+    from types import ModuleType
+
+    from axoneme.model import PluginObject
+
+    from .loaders import LoadedProgram, Loader
+    from .tables import Table
+
+_POD_TRUNKS = ("from_pod", "to_pod")
+_UPLINK_TRUNKS = ("from_uplink", "to_uplink")
+_RAW_TRACEPOINT = ("raw_tp/", "raw_tracepoint/")
+
+
+@frozen
+class Device:
+    """A network device of the node."""
+
+    name: str
+    ifindex: int
+
+
+@frozen
+class Swap:
+    """What a commit did: places updated, and the seconds from the first update to the last."""
+
+    updated: int
+    seconds: float
+    link_seconds: Mapping[str, float]
+    load_seconds: Mapping[str, float]
+
+
+@define
+class Datapath:
+    """Prepares assemblies, puts one in effect, and keeps endpoints attached to it."""
+
+    pins: Pins
+    maps: Maps
+    reasons: ReasonRegistry
+    cgroup: Path | None = None
+    uplinks: tuple[Device, ...] = ()
+    _assembler: Assembler = field(kw_only=True)
+    _assembly: Assembly = field(factory=Assembly, init=False)
+    _attachments: dict[tuple[str, str], Attachment] = field(factory=dict, init=False)
+    _endpoints: dict[int, Endpoint] = field(factory=dict, init=False)
+
+    @classmethod
+    def open(
+        cls,
+        bpffs: Path,
+        *,
+        cgroup: Path | None = None,
+        uplinks: Iterable[Device] = (),
+        entries: Mapping[str, int] | None = None,
+        find_loader: Callable[[str], Loader | None] = own_loader,
+    ) -> Datapath:
+        """Open a node's datapath; nothing is loaded yet.
+
+        find_loader: the loader of a name; by default core's own, libbpf and bcc.
+
+        Raises:
+            NotSupported: the kernel is too old.
+            DatapathError: no privileges, or bpffs is not mounted.
+        """
+        preflight(bpffs)
+        pins = Pins(bpffs)
+        pins.create()
+        maps, reasons = Maps(pins), ReasonRegistry()
+        assembler = Assembler(maps, reasons, find_loader, entries or {})
+        return cls(pins, maps, reasons, cgroup, tuple(uplinks), assembler=assembler)
+
+    @property
+    def assembly(self) -> Assembly:
+        """What is in effect."""
+        return self._assembly
+
+    @property
+    def endpoints(self) -> Mapping[int, Endpoint]:
+        """The endpoints of this node by id."""
+        return dict(self._endpoints)
+
+    def prepare(self, objects: Mapping[str, Iterable[PluginObject]]) -> Assembly:
+        """Link and load the objects of each plugin; nothing that runs is touched."""
+        return self._assembler.prepare(objects)
+
+    def commit(self, assembly: Assembly) -> Swap:
+        """Put an assembly in effect, in place of the one that is.
+
+        Raises:
+            AttachError: a place could not be updated; those that were have the old program again.
+        """
+        if not self._assembly.images:
+            restore_reasons(self.maps, self.reasons)
+        old, wanted = self._assembly, self._places(assembly)
+        started = time.perf_counter()
+        try:
+            for key, (attachment, program) in wanted.items():
+                attachment.attach(program.fd)
+                self._attachments[key] = attachment
+        except AttachError:
+            self._roll_back(old)
+            assembly.close()
+            raise
+        seconds = time.perf_counter() - started
+        for key in self._attachments.keys() - wanted.keys():
+            self._attachments.pop(key).detach()
+        self._assembly = assembly
+        old.close()
+        self.maps.retain(assembly.maps)
+        write_reasons(self.maps, self.reasons)
+        return Swap(
+            len(wanted),
+            seconds,
+            {n: i.linked.link_seconds for n, i in assembly.images.items()},
+            {n: i.loaded.load_seconds for n, i in assembly.images.items()},
+        )
+
+    def _roll_back(self, old: Assembly) -> None:
+        places = self._places(old)
+        for key in list(self._attachments):
+            attachment = self._attachments[key]
+            if key in places:
+                attachment.attach(places[key][1].fd)
+            else:
+                attachment.detach()
+                del self._attachments[key]
+
+    def _places(
+        self, assembly: Assembly
+    ) -> dict[tuple[str, str], tuple[Attachment, LoadedProgram]]:
+        """Where each program of an assembly belongs."""
+        programs = assembly.programs
+        found: dict[tuple[str, str], tuple[Attachment, LoadedProgram]] = {}
+
+        def place(name: str, target: str, attachment: Attachment) -> None:
+            kept = self._attachments.get((name, target), attachment)
+            found[name, target] = (kept, programs[name])
+
+        devices = [(t, Device(e.ifname, e.ifindex)) for e in self._endpoints.values()
+                   for t in _POD_TRUNKS]
+        devices += [(t, device) for device in self.uplinks for t in _UPLINK_TRUNKS]
+        for name, device in devices:
+            if name in programs:
+                attachment = tc_attachment(self.pins, name, device.ifindex, device.name)
+                place(name, device.name, attachment)
+        for name in programs:
+            if trunk(name).image == "xdp":
+                for device in self.uplinks:
+                    at = XdpAttachment(
+                        self.pins, name, ifindex=device.ifindex, device=device.name
+                    )
+                    place(name, device.name, at)
+            if trunk(name).image == "socket" and self.cgroup is not None:
+                place(name, "cgroup", CgroupAttachment(self.pins, name, cgroup=self.cgroup))
+        for source in assembly.sources:
+            for program in source.loaded.programs.values():
+                event = program.attach.partition("/")[2]
+                if not program.attach.startswith(_RAW_TRACEPOINT):
+                    continue
+                name = f"{source.source.plugin}_{program.name}"
+                fresh = TracepointAttachment(self.pins, name, event=event)
+                found[name, event] = (self._attachments.get((name, event), fresh), program)
+        return found
+
+    # Endpoints
+
+    def add_endpoint(self, endpoint: Endpoint) -> None:
+        """Attach the pod's trunks and write its addresses; again with the same is no change.
+
+        Raises:
+            AttachError: its device is not there, or refuses.
+            MapFull: the map of endpoints has no room.
+        """
+        old = self._endpoints.get(endpoint.id)
+        if old is not None and old != endpoint:
+            self.remove_endpoint(endpoint.id)
+        programs = self._assembly.programs
+        for name in _POD_TRUNKS:
+            attachment = self._attachments.get((name, endpoint.ifname)) or tc_attachment(
+                self.pins, name, endpoint.ifindex, endpoint.ifname
+            )
+            attachment.attach(programs[name].fd)
+            self._attachments[name, endpoint.ifname] = attachment
+        self.maps.table("endpoints").write(_endpoint_rows(endpoint))
+        self._endpoints[endpoint.id] = endpoint
+
+    def remove_endpoint(self, endpoint_id: int) -> None:
+        """Take an endpoint's addresses and programs away; nothing happens if it is not there."""
+        endpoint = self._endpoints.pop(endpoint_id, None)
+        if endpoint is None:
+            return
+        keys = [pack_address(address) for address in endpoint.addresses]
+        self.maps.table("endpoints").delete(keys)
+        for name in _POD_TRUNKS:
+            attachment = self._attachments.pop((name, endpoint.ifname), None)
+            if attachment is not None:
+                attachment.detach()
+
+    def forget_others(self) -> list[str]:
+        """Remove what an earlier agent left for endpoints and devices that are gone.
+
+        Call it when all endpoints have been added: the pinned links and the rows that no endpoint
+        accounts for go, and their names are returned.
+        """
+        ours = {attachment.pin_name for attachment in self._attachments.values()}
+        stale = [pin for pin in self.pins.links.iterdir() if pin.name not in ours]
+        for pin in stale:
+            pin.unlink()
+        self.reconcile_endpoints()
+        return sorted(pin.name for pin in stale)
+
+    def reconcile_endpoints(self) -> int:
+        """Write what differs in the map of endpoints; the number of rows that did."""
+        table = self.maps.table("endpoints")
+        rows = [row for e in self._endpoints.values() for row in _endpoint_rows(e)]
+        drift = table.reconcile(table.rows(rows))
+        return drift.added + drift.changed + drift.removed
+
+    # For plugins and for people
+
+    def table(self, name: str, codec: ModuleType | None = None) -> Table:
+        """A map: a plugin's own by its codec, a shared one without."""
+        return self.maps.table(name, codec)
+
+    def counts(self) -> list[Count]:
+        """What each trunk decided."""
+        return read_counts(self.maps)
+
+    def drops(self) -> list[Drop]:
+        """What was dropped, by trunk and reason."""
+        return read_drops(self.maps, self.reasons)
+
+    def run(self, name: str, packet: bytes, *, ifindex: int = 1, repeat: int = 1) -> TestRun:
+        """Run a trunk on a packet: counters count and plugins write, but nothing leaves."""
+        program = self._program(name)
+        if trunk(name).image == "xdp":
+            return run_xdp(program.fd, packet, repeat=repeat)
+        return run_tc(program.fd, packet, ifindex=ifindex, repeat=repeat)
+
+    def probe(
+        self, name: str, packet: bytes, *, ifindex: int = 1
+    ) -> tuple[TestRun, tuple[Step, ...]]:
+        """Run a tc trunk as a probe, which changes nothing; with each lane's answer."""
+        return probe_tc(self.maps, self._program(name).fd, packet, ifindex=ifindex)
+
+    def _program(self, name: str) -> LoadedProgram:
+        try:
+            return self._assembly.programs[name]
+        except KeyError:
+            raise DatapathError(f"trunk {name} is not loaded: no plugin fills a stage of it") from None
+
+    # Drift
+
+    def drift(self) -> list[Drift]:
+        """Attachments that are not as they were left."""
+        return [d for a in self._attachments.values() if (d := a.drift()) is not None]
+
+    def repair(self) -> list[Drift]:
+        """Attach again what others removed, and write again what they changed; what was found."""
+        found = []
+        for key, (attachment, program) in self._places(self._assembly).items():
+            drift = attachment.drift()
+            if drift is not None:
+                found.append(drift)
+                attachment.detach()
+                attachment.attach(program.fd)
+                self._attachments[key] = attachment
+        try:
+            changed = self.reconcile_endpoints()
+        except MapError as error:
+            found.append(Drift("map endpoints", str(error)))
+        else:
+            if changed:
+                found.append(Drift("map endpoints", f"{changed} rows were not as written"))
+        return found
+
+    # The end
+
+    def close(self) -> None:
+        """Let go of everything; what is attached and pinned goes on without us."""
+        for attachment in self._attachments.values():
+            attachment.close()
+        self._attachments.clear()
+        self._assembly.close()
+        self._assembly = Assembly()
+        self.maps.close()
+
+    def remove(self) -> None:
+        """Detach everything and remove the pins: the node is as before us."""
+        for attachment in self._attachments.values():
+            attachment.detach()
+        self._attachments.clear()
+        self.close()
+        self.pins.remove()
+
+
+def _endpoint_rows(endpoint: Endpoint) -> list[tuple[bytes, dict[str, object]]]:
+    value: dict[str, object] = {
+        "id": endpoint.id,
+        "identity": endpoint.identity,
+        "ifindex": endpoint.ifindex,
+        "flags": 0,
+        "mac": endpoint.mac,
+        "node_mac": endpoint.node_mac,
+    }
+    return [(pack_address(address), value) for address in endpoint.addresses]

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The default loader: libbpf."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from axoneme_sdk.btf import Btf
+from axoneme_sdk.elf import Elf
+
+from axoneme._bpf import ffi, lib
+from axoneme.datapath._kernel import libbpf_messages, program_info, text_of
+from axoneme.datapath.verifier import last_words, read_statistics, refused_function
+from axoneme.errors import DatapathError, VerifierError
+
+from .base import LoadedMap, LoadedObject, LoadedProgram
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .base import LoadRequest
+
+_RODATA = ".rodata"
+_STATISTICS = 4  # BPF_LOG_STATS: the verifier's numbers without its steps
+_STEPS = 1  # BPF_LOG_LEVEL1
+_STATISTICS_BYTES = 4096
+_STEPS_BYTES = 16 << 20  # kernels before 6.4 keep the start of a log that is longer, not its end
+
+
+class LibbpfLoader:
+    """Loads compiled objects."""
+
+    name = "libbpf"
+
+    def load(self, request: LoadRequest) -> LoadedObject:
+        """Load an object's programs.
+
+        Raises:
+            VerifierError: the kernel refused a program; trunk is its name, stage the function.
+            DatapathError: the object cannot be opened or a map cannot be made.
+        """
+        attempt = _Attempt(request)
+        try:
+            started = time.perf_counter()
+            error = attempt.load(_STATISTICS, _STATISTICS_BYTES)
+            seconds = time.perf_counter() - started
+            if error:
+                raise self._explain(request, attempt, error)
+        except BaseException:
+            attempt.close()
+            raise
+        return LoadedObject(attempt.loaded_programs(), attempt.maps(), seconds, attempt.close)
+
+    def _explain(self, request: LoadRequest, attempt: _Attempt, error: int) -> DatapathError:
+        """Load once more with the verifier's steps on: only now is the log worth its time."""
+        attempt.close()
+        again = _Attempt(request)
+        try:
+            error = again.load(_STEPS, _STEPS_BYTES) or error
+            for name, log in again.logs():
+                if log and "processed" in log:
+                    return _refusal(request.name, name, log)
+            why = "; ".join(again.messages or attempt.messages)
+            return DatapathError(f"{request.name} does not load: {why or ffi.string(error)}")
+        finally:
+            again.close()
+
+
+def _refusal(image: str, program: str, log: str) -> VerifierError:
+    words = last_words(log)
+    return VerifierError(
+        f"the kernel refuses {program} of {image}",
+        trunk=program,
+        stage=refused_function(log) or "",
+        log=words,
+    )
+
+
+class _Attempt:
+    """One bpf_object, from open to close."""
+
+    def __init__(self, request: LoadRequest) -> None:
+        self.messages: list[str] = []
+        self._buffers: dict[str, Any] = {}
+        with libbpf_messages() as messages:
+            self._data = ffi.from_buffer(request.data)
+            self._object = lib.axn_object_open(
+                self._data, len(request.data), request.name.encode()
+            )
+        if self._object == ffi.NULL:
+            raise DatapathError(f"{request.name} cannot be opened: {'; '.join(messages)}")
+        try:
+            self._prepare(request)
+        except BaseException:
+            self.close()
+            raise
+
+    def _prepare(self, request: LoadRequest) -> None:
+        for name, program in self._programs():
+            wanted = request.programs is None or name in request.programs
+            lib.bpf_program__set_autoload(program, wanted)
+        for name, map_ in self._maps():
+            if name in request.reuse:
+                lib.bpf_map__reuse_fd(map_, request.reuse[name])
+            elif name in request.sizes:
+                lib.bpf_map__set_max_entries(map_, request.sizes[name])
+        self._set_constants(request)
+
+    def _set_constants(self, request: LoadRequest) -> None:
+        if not request.constants:
+            return
+        variables = Btf(Elf(request.data).content(".BTF")).variables(_RODATA)
+        (rodata,) = (m for name, m in self._maps() if name == _RODATA)
+        size = ffi.new("size_t *")
+        values = ffi.cast("char *", lib.bpf_map__initial_value(rodata, size))
+        for name, value in request.constants.items():
+            variable = variables.get(name)
+            if variable is None or variable.size != len(value):
+                raise DatapathError(f"{request.name} has no constant {name} of {len(value)} bytes")
+            ffi.memmove(values + variable.offset, value, len(value))
+
+    def load(self, level: int, room: int) -> int:
+        """Load; 0, or -errno."""
+        for name, program in self._programs():
+            self._buffers[name] = ffi.new("char[]", room)
+            lib.bpf_program__set_log_level(program, level)
+            lib.bpf_program__set_log_buf(program, self._buffers[name], room)
+        with libbpf_messages() as self.messages:
+            return int(lib.bpf_object__load(self._object))
+
+    def logs(self) -> Iterator[tuple[str, str]]:
+        """Each program's log."""
+        for name, buffer in self._buffers.items():
+            yield name, text_of(buffer)
+
+    def loaded_programs(self) -> dict[str, LoadedProgram]:
+        """What was loaded."""
+        found = {}
+        for name, program in self._programs():
+            fd = lib.bpf_program__fd(program)
+            if fd < 0:
+                continue
+            info, statistics = program_info(fd), read_statistics(text_of(self._buffers[name]))
+            found[name] = LoadedProgram(
+                name,
+                fd,
+                text_of(lib.bpf_program__section_name(program)),
+                statistics.instructions or info.verified_insns,
+                statistics.microseconds,
+                statistics.stack,
+                info.jited_size,
+            )
+        return found
+
+    def maps(self) -> dict[str, LoadedMap]:
+        """The maps but for the constants."""
+        return {
+            name: LoadedMap(name, lib.bpf_map__fd(map_))
+            for name, map_ in self._maps()
+            if not lib.bpf_map__is_internal(map_)
+        }
+
+    def _programs(self) -> Iterator[tuple[str, Any]]:
+        program = lib.bpf_object__next_program(self._object, ffi.NULL)
+        while program != ffi.NULL:
+            yield text_of(lib.bpf_program__name(program)), program
+            program = lib.bpf_object__next_program(self._object, program)
+
+    def _maps(self) -> Iterator[tuple[str, Any]]:
+        map_ = lib.bpf_object__next_map(self._object, ffi.NULL)
+        while map_ != ffi.NULL:
+            name = text_of(lib.bpf_map__name(map_))
+            yield (_RODATA if name.endswith(_RODATA) else name), map_
+            map_ = lib.bpf_object__next_map(self._object, map_)
+
+    def close(self) -> None:
+        if self._object != ffi.NULL:
+            lib.bpf_object__close(self._object)
+            self._object = ffi.NULL
+            self._buffers = {}

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which lane of a stage each plugin gets: by the before and after of its object, then by name."""
+
+from __future__ import annotations
+
+from graphlib import CycleError, TopologicalSorter
+from typing import TYPE_CHECKING
+
+from axoneme_sdk import LANES
+
+from .parts import Part, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def order_lanes(stage: str, parts: Sequence[Part]) -> list[Part] | Refused:
+    """The parts that fill a stage in the order of their lanes, or who has to leave first."""
+    filling = sorted((p for p in parts if stage in p.stages), key=lambda p: p.order)
+    if len(filling) > LANES:
+        taken = ", ".join(p.plugin for p in filling[:LANES])
+        return Refused(
+            filling[LANES].plugin,
+            f"stage {stage} has {LANES} lanes, taken by {taken}: disable one of them",
+        )
+    return _sort(stage, filling)
+
+
+def _sort(stage: str, filling: list[Part]) -> list[Part] | Refused:
+    by_plugin: dict[str, list[Part]] = {}
+    for part in filling:
+        by_plugin.setdefault(part.plugin, []).append(part)
+    sorter: TopologicalSorter[str] = TopologicalSorter({name: () for name in by_plugin})
+    for part in filling:
+        declaration = part.stages[stage]
+        for other in declaration.after:
+            if other in by_plugin and other != part.plugin:
+                sorter.add(part.plugin, other)
+        for other in declaration.before:
+            if other in by_plugin and other != part.plugin:
+                sorter.add(other, part.plugin)
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        cycle = error.args[1]
+        return Refused(max(cycle), f"stage {stage}: before and after go round: {' < '.join(cycle)}")
+    ordered: list[Part] = []
+    waiting: list[str] = []
+    while sorter.is_active():
+        # One at a time, the smallest name first: what becomes ready then competes with the rest.
+        waiting = sorted({*waiting, *sorter.get_ready()})
+        name = waiting.pop(0)
+        ordered += by_plugin[name]
+        sorter.done(name)
+    return ordered

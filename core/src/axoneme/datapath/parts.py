@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A plugin's object, read and vetted for this core and this kernel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+from axoneme_sdk.btf import BtfError
+from axoneme_sdk.checks import check
+from axoneme_sdk.declarations import Constant, Declarations, StageDeclaration
+from axoneme_sdk.elf import ElfError
+
+from axoneme.errors import nearest
+
+from .features import supported
+from .images import IMAGES, all_stages, trunk_object
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from axoneme.model import PluginObject
+
+LIBBPF = "libbpf"
+
+
+@frozen(eq=False)
+class Part:
+    """One object of one plugin. It stands alone if it fills no stage of a trunk."""
+
+    plugin: str
+    name: str
+    data: bytes
+    declarations: Declarations
+    constants: Mapping[str, bytes]
+    sizes: Mapping[str, int]
+
+    @property
+    def stages(self) -> dict[str, StageDeclaration]:
+        """The stages that it fills, by name."""
+        return {stage.name: stage for stage in self.declarations.stages}
+
+    @property
+    def reasons(self) -> tuple[Constant, ...]:
+        """The drop reasons of its own."""
+        return self.declarations.reasons
+
+    @property
+    def order(self) -> tuple[str, str]:
+        """By what parts are ordered where nothing else orders them."""
+        return (self.plugin, self.name)
+
+
+@frozen(eq=False)
+class Source:
+    """An object that another loader than libbpf takes, as it is: C text for bcc."""
+
+    plugin: str
+    name: str
+    loader: str
+    text: bytes
+
+
+@frozen
+class Refused:
+    """A plugin that is left out, and why."""
+
+    plugin: str
+    reason: str
+
+
+def read_parts(
+    plugin: str, objects: Iterable[PluginObject]
+) -> tuple[list[Part], list[Source]] | Refused:
+    """Read a plugin's objects, or say what is wrong with the first that cannot be used."""
+    parts: list[Part] = []
+    sources: list[Source] = []
+    for item in objects:
+        result = _read(plugin, item)
+        match result:
+            case str():
+                return Refused(plugin, f"{item.source.name}: {result}")
+            case Part():
+                parts.append(result)
+            case Source():
+                sources.append(result)
+    return parts, sources
+
+
+def _read(plugin: str, item: PluginObject) -> Part | Source | str:
+    missing = [feature for feature in sorted(item.needs) if not supported(feature)]
+    if missing:
+        return f"this kernel lacks {', '.join(missing)}, which the object needs"
+    try:
+        data = item.source.read_bytes()
+    except OSError as error:
+        return f"cannot be read ({error.strerror}): build or install the plugin again"
+    if item.loader != LIBBPF:
+        if item.knobs or item.sizes:
+            return f"the loader {item.loader} takes no knobs and no sizes"
+        return Source(plugin, item.source.name, item.loader, data)
+    try:
+        declarations = Declarations.read(data)
+    except (ElfError, BtfError) as error:
+        return f"{error}: install the plugin again, or build it with the SDK's hook"
+    problems = [
+        *check(declarations, plugin),
+        *_unknown_stages(declarations),
+        *_unknown_maps(declarations),
+        *_unknown_sizes(declarations, item.sizes),
+    ]
+    constants: dict[str, bytes] = {}
+    for name, value in item.knobs.items():
+        encoded = _encode(declarations, name, value)
+        if isinstance(encoded, str):
+            problems.append(encoded)
+        else:
+            constants[name] = encoded
+    if problems:
+        return "; ".join(problems)
+    return Part(plugin, item.source.name, data, declarations, constants, item.sizes)
+
+
+def _hint(name: str, candidates: Iterable[str]) -> str:
+    found = nearest(name, candidates)
+    return f"; did you mean {found!r}?" if found else ""
+
+
+def _unknown_stages(declarations: Declarations) -> list[str]:
+    stages = all_stages()
+    return [
+        f"there is no stage {stage.name}{_hint(stage.name, stages)}"
+        for stage in declarations.stages
+        if stage.name not in stages
+    ]
+
+
+def _unknown_maps(declarations: Declarations) -> list[str]:
+    shared = {m.name for image in IMAGES for m in trunk_object(image).declarations.maps}
+    return [
+        f"core has no map {m.name} to share{_hint(m.name, shared)}"
+        for m in declarations.maps
+        if m.extern and m.name not in shared
+    ]
+
+
+def _unknown_sizes(declarations: Declarations, sizes: Mapping[str, int]) -> list[str]:
+    own = {m.name for m in declarations.maps if not m.extern}
+    return [
+        f"sizes: the object has no map {name}{_hint(name, own)}" for name in sizes if name not in own
+    ]
+
+
+def _encode(declarations: Declarations, name: str, value: int | bytes) -> bytes | str:
+    """A knob's value as the bytes of its constant, or what is wrong with it."""
+    knobs = {knob.name: knob for knob in declarations.knobs}
+    if name not in knobs:
+        return f"there is no knob {name}{_hint(name, knobs)}"
+    size = knobs[name].size
+    if isinstance(value, bytes):
+        if len(value) != size:
+            return f"knob {name} takes {size} bytes, not {len(value)}"
+        return value
+    signed = value < 0
+    try:
+        return int(value).to_bytes(size, "little", signed=signed)
+    except OverflowError:
+        return f"knob {name}: {value} does not fit {size} bytes"

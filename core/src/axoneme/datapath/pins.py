@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What outlives the agent: maps and links, pinned below <bpffs>/axoneme.
+
+maps/<map>_v<layout>            a changed layout gets a new number, hence a new pin
+links/<trunk>-<target>          the target is an ifindex, or "cgroup"
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from attrs import field, frozen
+from axoneme_sdk.btf import Btf
+
+from axoneme._bpf import lib
+from axoneme.errors import LayoutMismatch
+
+from ._kernel import MapInfo, btf_bytes, check, map_info
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from axoneme_sdk.declarations import MapDeclaration
+
+
+@frozen
+class Pins:
+    """The pins of one node, below its own bpffs."""
+
+    bpffs: Path
+    root: Path = field(init=False)
+    maps: Path = field(init=False)
+    links: Path = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        root = self.bpffs / "axoneme"
+        object.__setattr__(self, "root", root)
+        object.__setattr__(self, "maps", root / "maps")
+        object.__setattr__(self, "links", root / "links")
+
+    def create(self) -> None:
+        """Make the directories, if they are not there."""
+        for directory in (self.maps, self.links):
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def map_path(self, declaration: MapDeclaration) -> Path:
+        """Where a map is pinned."""
+        return self.maps / f"{declaration.name}_v{declaration.layout}"
+
+    def open_map(self, declaration: MapDeclaration, btf: Btf) -> int | None:
+        """A pinned map's file descriptor, or None if it is not pinned.
+
+        Raises:
+            LayoutMismatch: what is pinned has another type, key or value.
+        """
+        path = self.map_path(declaration)
+        if not path.exists():
+            return None
+        fd = open_pin(path)
+        try:
+            _compare(path, map_info(fd), declaration, btf)
+        except LayoutMismatch:
+            os.close(fd)
+            raise
+        return fd
+
+    def keep_maps(self, declarations: Iterable[MapDeclaration]) -> list[str]:
+        """Remove the pins of all other maps; the names of those removed."""
+        wanted = {self.map_path(d).name for d in declarations}
+        removed = [pin for pin in self.maps.iterdir() if pin.name not in wanted]
+        for pin in removed:
+            pin.unlink()
+        return sorted(pin.name for pin in removed)
+
+    def remove(self) -> None:
+        """Remove every pin: what is attached by links only is gone with them."""
+        for directory in (self.links, self.maps):
+            if directory.is_dir():
+                for pin in directory.iterdir():
+                    pin.unlink()
+                directory.rmdir()
+        if self.root.is_dir():
+            self.root.rmdir()
+
+
+def pin(fd: int, path: Path) -> None:
+    """Pin an object."""
+    check(lib.bpf_obj_pin(fd, bytes(path)))
+
+
+def open_pin(path: Path) -> int:
+    """A new file descriptor of a pinned object."""
+    return check(lib.bpf_obj_get(bytes(path)))
+
+
+def _compare(path: Path, found: MapInfo, declaration: MapDeclaration, btf: Btf) -> None:
+    numbers = declaration.definition.numbers
+    wanted = (
+        numbers["type"],
+        btf.sizeof(declaration.definition.key) if declaration.definition.key else 0,
+        btf.sizeof(declaration.definition.value) if declaration.definition.value else 0,
+        numbers.get("map_flags", 0),
+    )
+    if (found.type, found.key_size, found.value_size, found.flags) != wanted:
+        raise _mismatch(
+            path,
+            declaration,
+            "type {}, key {} bytes, value {} bytes, flags {}".format(*wanted),
+            f"type {found.type}, key {found.key_size} bytes, value {found.value_size} bytes, "
+            f"flags {found.flags}",
+        )
+    if found.btf_id and found.key_type:
+        types = Btf(btf_bytes(found.btf_id))
+        pinned = types.layout_hash(found.key_type, found.value_type)
+        if pinned != declaration.hash:
+            raise _mismatch(path, declaration, declaration.hash, pinned)
+
+
+def _mismatch(path: Path, declaration: MapDeclaration, expected: str, found: str) -> LayoutMismatch:
+    return LayoutMismatch(
+        f"{path} holds a map of another layout: give the changed struct a new number "
+        f"(AXN_LAYOUT({declaration.layout + 1})), or remove the pin",
+        map=declaration.name,
+        expected=expected,
+        found=found,
+    )

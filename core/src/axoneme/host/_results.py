@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether what a hook returned is what core can use."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable
+from typing import Any
+
+from axoneme.model import PluginObject
+
+
+def settled(hook: str, result: Any) -> Any:
+    """Run what is left of a plugin's answer: a result that is iterated may still raise."""
+    if inspect.iscoroutine(result):
+        result.close()
+    elif hook in _ITEMS and isinstance(result, Iterable):
+        return tuple(result)
+    return result
+
+
+def misfit(hook: str, result: Any) -> str | None:
+    """Return what is wrong with a settled answer, or None."""
+    if inspect.isawaitable(result):
+        return f"returned an awaitable from {hook}: hooks are synchronous"
+    if hook not in _ITEMS:
+        return None
+    wanted = _ITEMS[hook]()
+    if not isinstance(result, tuple):
+        return f"returned {_short(result)} from {hook}: expected a list of {wanted.__name__}"
+    for item in result:
+        if not isinstance(item, wanted):
+            return f"returned {_short(item)} from {hook}: expected {wanted.__name__} items"
+    return None
+
+
+def _short(value: Any) -> str:
+    return f"a {type(value).__name__}" if value is not None else "None"
+
+
+def _plugin_object() -> type:
+    return PluginObject
+
+
+def _metric() -> type:
+    # The client takes a tenth of a second to import: a plugin with metrics has done it.
+    from prometheus_client import Metric
+
+    return Metric
+
+
+_ITEMS = {"axoneme_objects": _plugin_object, "axoneme_metrics": _metric}

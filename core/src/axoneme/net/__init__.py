@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Devices, addresses, routes and filters of a network namespace, by netlink.
+
+Nothing else in core imports pyroute2; the namespaces themselves are in `namespaces`.
+"""
+
+from __future__ import annotations
+
+from axoneme.net._addresses import Neighbour
+from axoneme.net._errors import NetworkError
+from axoneme.net._filters import Filter
+from axoneme.net._links import Link
+from axoneme.net._netlink import Netlink
+from axoneme.net._sysctl import read_sysctl, write_sysctl
+
+__all__ = [
+    "Filter",
+    "Link",
+    "Neighbour",
+    "Netlink",
+    "NetworkError",
+    "read_sysctl",
+    "write_sysctl",
+]

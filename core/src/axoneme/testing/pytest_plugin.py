@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures for tests of the datapath and of plugins; pytest finds them when axoneme is installed.
+
+    pytestmark = pytest.mark.axoneme_plugin("portguard", '[portguard]\\nclosed = ["10.1.0.2:80/tcp"]')
+
+    def test_the_port_is_closed(pipeline):
+        pod = pipeline.add_pod()
+        ...
+
+Each test that takes `pipeline` runs twice: with core and the plugin alone, and with every plugin
+that is installed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from axoneme.testing.nodes import Node
+    from axoneme.testing.pipelines import Pipeline
+
+_MARK = "axoneme_plugin"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker."""
+    config.addinivalue_line(
+        "markers", f"{_MARK}(name, toml=''): the plugin under test, and the configuration's sections"
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run tests that take `pipeline` with the plugin alone, and with all."""
+    if "pipeline" in metafunc.fixturenames and metafunc.definition.get_closest_marker(_MARK):
+        metafunc.parametrize("plugins_beside", ["alone", "with_all"])
+
+
+@pytest.fixture
+def plugins_beside() -> str:
+    """Which plugins are on beside the one under test: "alone" is none, "with_all" all others."""
+    return "alone"
+
+
+@pytest.fixture
+def node() -> Iterator[Node]:
+    """A node of the test's own."""
+    from axoneme.testing.nodes import Node
+
+    with Node() as made:
+        yield made
+
+
+@pytest.fixture
+def require_feature() -> Callable[[str], None]:
+    """A function that skips the test if the kernel lacks a feature.
+
+    On a kernel that should have it, the test fails instead: a skip cannot hide a broken probe.
+    """
+    from axoneme.testing.features import require
+
+    return require
+
+
+@pytest.fixture
+def pipeline(
+    request: pytest.FixtureRequest,
+    node: Node,
+    plugins_beside: str,
+    record_property: Callable[[str, object], None],
+) -> Iterator[Pipeline]:
+    """A node with the plugin of the marker linked in, and pods to come."""
+    from axoneme.testing.pipelines import Pipeline, installed_plugins
+
+    marker = request.node.get_closest_marker(_MARK)
+    plugin, toml = (*marker.args, "")[:2] if marker else ("", "")
+    record_property("plugin", plugin or "core")
+    record_property("loader", "libbpf")
+    plugins = installed_plugins() if plugins_beside == "with_all" else ({plugin} - {""})
+    with Pipeline(node, sorted({*plugins, plugin} - {""}), toml) as made:
+        if plugin:
+            assert made.status(plugin) == "on"
+        yield made

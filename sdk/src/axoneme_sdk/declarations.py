@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an object declares: its stages and their order, reasons, knobs, maps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .btf import Btf, MapDefinition, Variable
+from .elf import Elf
+from .instructions import Function, helpers_of, read_functions, stack_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+STAGE_PREFIX = "stage_"
+
+
+@dataclass(frozen=True, slots=True)
+class StageDeclaration:
+    """A stage that the object fills. abi is empty if AXN_STAGE did not write the function."""
+
+    name: str
+    abi: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    stack: int
+    helpers: frozenset[int]
+
+    @property
+    def symbol(self) -> str:
+        """The function's name in the object."""
+        return STAGE_PREFIX + self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A reason or a knob: a constant of .rodata, its size in bytes, and what it is for."""
+
+    name: str
+    size: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class MapDeclaration:
+    """A map, the number of its layout, and the hash of the layout itself."""
+
+    name: str
+    layout: int
+    hash: str
+    extern: bool
+    definition: MapDefinition
+
+
+@dataclass(frozen=True)
+class Declarations:
+    """All that an object says of itself. Raises ElfError or BtfError when it is no BPF object."""
+
+    elf: Elf
+    btf: Btf
+    stages: tuple[StageDeclaration, ...]
+    reasons: tuple[Constant, ...]
+    knobs: tuple[Constant, ...]
+    maps: tuple[MapDeclaration, ...]
+    functions: dict[str, Function]
+
+    @classmethod
+    def read(cls, data: bytes) -> Declarations:
+        """Read an object's declarations from its symbols, BTF and instructions."""
+        elf = Elf(data)
+        btf = Btf(elf.content(".BTF"))
+        functions = read_functions(elf)
+        constants = btf.variables(".rodata").values()
+        return cls(
+            elf,
+            btf,
+            tuple(_stages(elf, btf, functions)),
+            tuple(_constants(constants, "reason")),
+            tuple(_constants(constants, "knob")),
+            tuple(_map(btf, m) for m in btf.maps().values()),
+            functions,
+        )
+
+
+def _stages(elf: Elf, btf: Btf, functions: dict[str, Function]) -> list[StageDeclaration]:
+    found = []
+    for symbol in elf.globals():
+        if symbol.name not in functions or not symbol.name.startswith(STAGE_PREFIX):
+            continue
+        tags = btf.tags("func", symbol.name)
+        found.append(
+            StageDeclaration(
+                symbol.name.removeprefix(STAGE_PREFIX),
+                dict(tags).get("abi", ""),
+                tuple(v for k, v in tags if k == "before"),
+                tuple(v for k, v in tags if k == "after"),
+                stack_of(functions, symbol.name),
+                helpers_of(functions, symbol.name),
+            )
+        )
+    return found
+
+
+def _constants(variables: Iterable[Variable], key: str) -> list[Constant]:
+    return [
+        Constant(v.name, v.size, text)
+        for v in variables
+        if (text := dict(v.tags).get(key)) is not None
+    ]
+
+
+def _map(btf: Btf, definition: MapDefinition) -> MapDeclaration:
+    layout = int(dict(definition.tags).get("layout", "1"))
+    types = btf.layout_hash(definition.key, definition.value)
+    return MapDeclaration(definition.name, layout, types, definition.extern, definition)
