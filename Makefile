@@ -10,7 +10,7 @@ PYTHON := /usr/bin/python3
 
 PACKAGES := ca-certificates clang gcc iperf3 iproute2 iputils-ping kmod libbpf-dev libelf-dev \
 	linux-libc-dev make procps python3-bpfcc python3-dev python3-venv qemu-system-x86 util-linux \
-	xz-utils zlib1g-dev
+	xz-utils zlib1g-dev zstd
 
 .DEFAULT_GOAL := help
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from axoneme_sdk.codec import generate
-from axoneme_sdk.compile import compile_object
+from axoneme_sdk.compile import BuildError, compile_object
 from axoneme_sdk.declarations import Declarations
 from setuptools import setup
 from setuptools.command.build_py import build_py
@@ -20,12 +20,20 @@ class BuildTrunks(build_py):
 
     def run(self) -> None:
         """Compile, write the codec of the shared maps, then collect the package."""
-        for source in sorted(TRUNKS.glob("*.bpf.c")):
-            compile_object(source.resolve())
-        # The image tc defines every map that core owns.
-        trunks = Declarations.read((TRUNKS / "tc.bpf.o").read_bytes())
-        generate([trunks], "axoneme.datapath._codec", CODEC)
+        try:
+            build_trunks()
+        except BuildError as error:
+            # An editable install takes any other exception for a warning and goes on without.
+            raise SystemExit(str(error)) from error
         super().run()
+
+
+def build_trunks() -> None:
+    """Compile the trunks, and write the codec of the maps that core owns: image tc has all."""
+    for source in sorted(TRUNKS.glob("*.bpf.c")):
+        compile_object(source.resolve())
+    trunks = Declarations.read((TRUNKS / "tc.bpf.o").read_bytes())
+    generate([trunks], "axoneme.datapath._codec", CODEC)
 
 
 setup(

@@ -53,4 +53,24 @@ static inline int64_t axn_lookup(const struct axn_rows *rows, const uint8_t *key
 	return -1;
 }
 
+#define AXN_BLOCK 64u /* keys whose cache misses overlap */
+
+/* Hash up to AXN_BLOCK keys and call the lines that their look-ups will read, first of the index and then of the rows:
+ * a look-up alone waits for three of them, one after the other. */
+static inline void axn_hash_block(const struct axn_rows *rows, const uint8_t *keys, uint32_t count, uint32_t *hashes)
+{
+	for (uint32_t i = 0; i < count; i++, keys += rows->key_size) {
+		hashes[i] = axn_hash(keys, rows->key_size);
+		__builtin_prefetch(&rows->slots[hashes[i] & rows->slot_mask]);
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t row = (uint32_t)rows->slots[hashes[i] & rows->slot_mask] - 1;
+
+		if (row == UINT32_MAX)
+			continue;
+		__builtin_prefetch(axn_key(rows, row));
+		__builtin_prefetch(axn_value(rows, row));
+	}
+}
+
 #endif

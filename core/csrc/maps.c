@@ -228,20 +228,35 @@ static bool all_zero(const uint8_t *bytes, uint32_t size)
 	return true;
 }
 
-static int compare_batch(const struct axn_map *map, struct axn_rows *desired, struct axn_rows *stale,
-			 const uint8_t *keys, const uint8_t *values, uint32_t count)
+static int compare_row(const struct axn_map *map, struct axn_rows *desired, struct axn_rows *stale,
+		       const uint8_t *key, const uint8_t *value, uint32_t hash)
 {
-	for (uint32_t i = 0; i < count; i++, keys += map->key_size, values += map->value_size) {
-		int64_t row = axn_lookup(desired, keys, axn_hash(keys, map->key_size));
+	int64_t row = axn_lookup(desired, key, hash);
 
-		if (row >= 0)
-			desired->marks[row] |= memcmp(axn_value(desired, row), values, map->value_size) ?
-				AXN_SEEN | AXN_DIFFERS : AXN_SEEN;
-		else if (!(map->flags & AXN_ARRAY && all_zero(values, map->value_size)) &&
-			 axn_rows_append(stale, keys, values, 1))
-			return -ENOMEM;
+	if (row < 0) {
+		if (map->flags & AXN_ARRAY && all_zero(value, map->value_size))
+			return 0;
+		return axn_rows_append(stale, key, value, 1);
 	}
+	desired->marks[row] |= AXN_SEEN;
+	if (memcmp(axn_value(desired, row), value, map->value_size))
+		desired->marks[row] |= AXN_DIFFERS;
 	return 0;
+}
+
+static int compare_batch(const struct axn_map *map, struct axn_rows *desired, struct axn_rows *stale,
+			 const struct axn_rows *read, uint32_t count)
+{
+	uint32_t hashes[AXN_BLOCK];
+	int error = 0;
+
+	for (uint32_t i = 0; i < count && !error; i++) {
+		if (i % AXN_BLOCK == 0)
+			axn_hash_block(desired, axn_key(read, i), count - i < AXN_BLOCK ? count - i : AXN_BLOCK,
+				       hashes);
+		error = compare_row(map, desired, stale, axn_key(read, i), axn_value(read, i), hashes[i % AXN_BLOCK]);
+	}
+	return error;
 }
 
 int axn_map_compare(const struct axn_map *map, struct axn_rows *desired, struct axn_rows *stale)
@@ -266,7 +281,7 @@ int axn_map_compare(const struct axn_map *map, struct axn_rows *desired, struct 
 			walk.batch *= 2;
 			error = 0;
 		} else if (!error) {
-			error = compare_batch(map, desired, stale, read->keys, read->values, count);
+			error = compare_batch(map, desired, stale, read, count);
 		}
 	}
 	if (!error)

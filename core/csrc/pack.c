@@ -7,6 +7,17 @@
 #include "axn.h"
 #include "store.h"
 
+enum form { OBJECT, DICT, INTEGER, WHOLE };
+
+/* A record of which the next item is packed. Items of one type follow each other: its form is looked up once. */
+struct packer {
+	const struct axn_record *record;
+	uint8_t *out;
+	PyTypeObject *type;
+	enum form form;
+	uint32_t field;
+};
+
 /* Go from attribute to attribute, or from key to key; NULL without an exception set where the way ends early. */
 static PyObject *follow(PyObject *item, PyObject *path)
 {
@@ -26,35 +37,54 @@ static PyObject *follow(PyObject *item, PyObject *path)
 	return value;
 }
 
-static PyObject *fetch(const struct axn_record *record, PyObject *item, uint32_t field)
+static PyObject *fetch_attribute(PyObject *item, const struct axn_field *field)
 {
 	PyObject *value;
 
-	if (!PyDict_Check(item))
-		return follow(item, PyTuple_GetItem((PyObject *)record->attributes, field));
-	value = PyDict_GetItemWithError(item, PyTuple_GetItem((PyObject *)record->names, field));
+	if (!field->attribute)
+		return follow(item, (PyObject *)field->attributes);
+	value = PyObject_GetAttr(item, (PyObject *)field->attribute);
+	if (!value)
+		PyErr_Clear();
+	return value;
+}
+
+static PyObject *fetch_key(PyObject *item, const struct axn_field *field)
+{
+	PyObject *value = PyDict_GetItemWithError(item, (PyObject *)field->name);
+
 	if (value)
 		return Py_NewRef(value);
 	PyErr_Clear();
-	return follow(item, PyTuple_GetItem((PyObject *)record->keys, field));
+	return follow(item, (PyObject *)field->keys);
 }
 
-static uint32_t pack_bytes(uint8_t *out, const struct axn_field *field, PyObject *value)
+static uint32_t copy_bytes(uint8_t *out, uint32_t size, PyObject *bytes)
 {
-	PyObject *bytes = PyUnicode_Check(value) ? NULL : PyObject_Bytes(value);
-	uint32_t fault = 0;
-	Py_ssize_t size;
+	Py_ssize_t found;
 	char *data;
 
-	if (!bytes || PyBytes_AsStringAndSize(bytes, &data, &size)) {
+	PyBytes_AsStringAndSize(bytes, &data, &found);
+	if (found != size)
+		return AXN_LENGTH;
+	memcpy(out, data, size);
+	return 0;
+}
+
+static uint32_t pack_bytes(uint8_t *out, uint32_t size, PyObject *value)
+{
+	PyObject *bytes;
+	uint32_t fault;
+
+	if (Py_IS_TYPE(value, &PyBytes_Type))
+		return copy_bytes(out, size, value);
+	bytes = PyUnicode_Check(value) ? NULL : PyObject_Bytes(value);
+	if (!bytes) {
 		PyErr_Clear();
-		fault = AXN_TYPE;
-	} else if (size != field->size) {
-		fault = AXN_LENGTH;
-	} else {
-		memcpy(out, data, size);
+		return AXN_TYPE;
 	}
-	Py_XDECREF(bytes);
+	fault = copy_bytes(out, size, bytes);
+	Py_DECREF(bytes);
 	return fault;
 }
 
@@ -83,14 +113,15 @@ static uint32_t pack_integer(uint8_t *out, const struct axn_field *field, PyObje
 	return 0;
 }
 
-static uint32_t pack_field(uint8_t *out, const struct axn_field *field, PyObject *value)
+static uint32_t pack_field(uint8_t *record, const struct axn_field *field, PyObject *value)
 {
+	uint8_t *out = record + field->offset;
 	PyObject *number;
 	uint32_t fault;
 
 	if (field->kind == AXN_BYTES)
-		return pack_bytes(out, field, value);
-	if (PyLong_Check(value))
+		return pack_bytes(out, field->size, value);
+	if (Py_IS_TYPE(value, &PyLong_Type))
 		return pack_integer(out, field, value);
 	number = PyNumber_Index(value);
 	if (!number) {
@@ -102,49 +133,83 @@ static uint32_t pack_field(uint8_t *out, const struct axn_field *field, PyObject
 	return fault;
 }
 
-static uint32_t pack_whole(uint8_t *out, const struct axn_record *record, PyObject *item, uint32_t *field)
+static enum form form_of(PyObject *item)
 {
-	struct axn_field whole = { .size = record->size, .kind = AXN_BYTES };
-
-	*field = AXN_WHOLE;
-	return pack_bytes(out, &whole, item);
+	if (PyBytes_Check(item))
+		return WHOLE;
+	if (PyDict_Check(item))
+		return DICT;
+	return PyLong_Check(item) ? INTEGER : OBJECT;
 }
 
-static uint32_t pack_item(uint8_t *out, const struct axn_record *record, PyObject *item, uint32_t *field)
+static uint32_t pack_fields(struct packer *packer, PyObject *item)
 {
+	const struct axn_record *record = packer->record;
+	bool by_key = packer->form == DICT;
 	uint32_t fault = 0;
 
-	if (PyBytes_Check(item))
-		return pack_whole(out, record, item, field);
-	*field = 0;
-	if (record->count == 1 && PyLong_Check(item))
-		return pack_field(out + record->fields->offset, record->fields, item);
-	for (uint32_t i = 0; i < record->count && !fault; i++) {
-		PyObject *value = fetch(record, item, i);
+	for (packer->field = 0; packer->field < record->count; packer->field++) {
+		const struct axn_field *field = &record->fields[packer->field];
+		PyObject *value = by_key ? fetch_key(item, field) : fetch_attribute(item, field);
 
-		*field = i;
-		fault = value ? pack_field(out + record->fields[i].offset, &record->fields[i], value) : AXN_MISSING;
-		Py_XDECREF(value);
+		if (!value)
+			return AXN_MISSING;
+		fault = pack_field(packer->out, field, value);
+		Py_DECREF(value);
+		if (fault)
+			return fault;
 	}
-	return fault;
+	return 0;
 }
 
-int axn_pack(const struct axn_record *record, uintptr_t items, uint32_t first, uint32_t count, int part, void *out,
+static uint32_t pack_item(struct packer *packer, PyObject *item)
+{
+	const struct axn_record *record = packer->record;
+
+	if (Py_TYPE(item) != packer->type) {
+		packer->type = Py_TYPE(item);
+		packer->form = form_of(item);
+	}
+	if (packer->form == WHOLE) {
+		packer->field = AXN_WHOLE;
+		return pack_bytes(packer->out, record->size, item);
+	}
+	if (packer->form == INTEGER && record->count == 1) {
+		packer->field = 0;
+		return pack_field(packer->out, record->fields, item);
+	}
+	return pack_fields(packer, item);
+}
+
+static bool pack_rows(PyObject *items, struct packer *packers, uint32_t parts, struct axn_fault *fault)
+{
+	Py_ssize_t count = PyTuple_Size(items);
+
+	for (Py_ssize_t row = 0; row < count; row++) {
+		PyObject *item = PyTuple_GetItem(items, row);
+		bool pair = parts == 2 && Py_IS_TYPE(item, &PyTuple_Type) && PyTuple_Size(item) == 2;
+
+		for (uint32_t part = 0; part < parts; part++) {
+			struct packer *packer = &packers[part];
+			uint32_t code = pack_item(packer, pair ? PyTuple_GetItem(item, part) : item);
+
+			if (code) {
+				*fault = (struct axn_fault){ row, packer->field, code, part };
+				return true;
+			}
+			packer->out += packer->record->size;
+		}
+	}
+	return false;
+}
+
+int axn_pack(uintptr_t items, const struct axn_record *key, void *keys, const struct axn_record *value, void *values,
 	     struct axn_fault *fault)
 {
+	struct packer packers[] = { { .record = key, .out = keys }, { .record = value, .out = values } };
 	PyGILState_STATE state = PyGILState_Ensure();
-	uint8_t *bytes = out;
+	bool failed = pack_rows((PyObject *)items, packers, value ? 2 : 1, fault);
 
-	fault->code = 0;
-	memset(bytes, 0, (size_t)count * record->size);
-	for (uint32_t i = 0; i < count && !fault->code; i++, bytes += record->size) {
-		PyObject *item = PyTuple_GetItem((PyObject *)items, first + i);
-
-		if (part != AXN_ITEM && PyTuple_CheckExact(item) && PyTuple_Size(item) == 2)
-			item = PyTuple_GetItem(item, part);
-		fault->row = first + i;
-		fault->code = pack_item(bytes, record, item, &fault->field);
-	}
 	PyGILState_Release(state);
-	return fault->code != 0;
+	return failed;
 }

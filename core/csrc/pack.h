@@ -7,8 +7,18 @@
 #define AXN_SIGNED 2
 #define AXN_BYTES 3
 
+/* A field and how to find it in an item: the objects are Python's, kept alive by the caller. */
 struct axn_field {
 	uint32_t offset, size, kind;
+	uintptr_t name; /* str: a dict may have "a.b" as it is */
+	uintptr_t keys; /* tuple of str and int: or the way from key to key, and by index */
+	uintptr_t attribute; /* str: the attribute of an object, 0 where it is not the object's own */
+	uintptr_t attributes; /* tuple of str and int: the way from attribute to attribute */
+};
+
+struct axn_record {
+	const struct axn_field *fields;
+	uint32_t count, size;
 };
 
 #define AXN_MISSING 1 /* the item has no such attribute or key */
@@ -19,22 +29,13 @@ struct axn_field {
 
 struct axn_fault {
 	uint32_t row, field, code;
+	uint32_t part; /* 0: in the key, 1: in the value */
 };
 
-/* How to find the fields of a record in an item: in objects by attribute, in dicts by key; bytes are taken as they are,
- * and an integer where the record has one field. All objects are tuples with one entry for each field. */
-struct axn_record {
-	const struct axn_field *fields;
-	uint32_t count, size;
-	uintptr_t names; /* str: a dict may have "a.b" as it is */
-	uintptr_t keys; /* tuples of str and int: or the way from key to key, and by index */
-	uintptr_t attributes; /* tuples of str and int: the way from attribute to attribute */
-};
-
-#define AXN_ITEM -1 /* the item itself; 0 and 1: where it is a pair, its first or its second */
-
-/* Records from items[first] to items[first + count - 1], items a tuple; 1 and *fault where one does not fit. */
-int axn_pack(const struct axn_record *, uintptr_t items, uint32_t first, uint32_t count, int part, void *out,
+/* Keys and values of items, a tuple; 1 and *fault where one does not fit. With values, an item that is a pair gives its
+ * first and its second; value NULL: the items are keys. Objects are read by attribute, dicts by key, bytes are taken as
+ * they are, and an integer where the record has one field. keys and values are zeros when called. */
+int axn_pack(uintptr_t items, const struct axn_record *key, void *keys, const struct axn_record *value, void *values,
 	     struct axn_fault *fault);
 /* A column into the same field of `count` records; step: bytes from one value of the column to the next, 0 for one
  * value for all. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows kept packed and found by key: rows.h says what each function does. */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -175,29 +176,37 @@ int64_t axn_rows_find(struct axn_rows *rows, const void *key)
 	return error ? error : axn_lookup(rows, key, axn_hash(key, rows->key_size));
 }
 
+/* Returns whether the row is new or changed. There is room for it. */
+static bool put_row(struct axn_rows *rows, const uint8_t *key, const uint8_t *value, uint32_t hash)
+{
+	int64_t row = axn_lookup(rows, key, hash);
+
+	if (row < 0) {
+		row = rows->count++;
+		memcpy(axn_key(rows, row), key, rows->key_size);
+		slot_fill(rows, hash, row);
+		rows->indexed = rows->count;
+	} else if (!memcmp(axn_value(rows, row), value, rows->value_size)) {
+		return false;
+	}
+	memcpy(axn_value(rows, row), value, rows->value_size);
+	rows->marks[row] = AXN_PENDING;
+	return true;
+}
+
 int64_t axn_rows_put(struct axn_rows *rows, const void *keys, const void *values, uint32_t count)
 {
 	const uint8_t *key = keys, *value = values;
+	uint32_t hashes[AXN_BLOCK];
 	int64_t changed = 0;
 
 	if (axn_rows_index(rows) || axn_rows_reserve(rows, count) ||
 	    grow_index(rows, (uint64_t)rows->count + count))
 		return -ENOMEM;
 	for (uint32_t i = 0; i < count; i++, key += rows->key_size, value += rows->value_size) {
-		uint32_t hash = axn_hash(key, rows->key_size);
-		int64_t row = axn_lookup(rows, key, hash);
-
-		if (row < 0) {
-			row = rows->count++;
-			memcpy(axn_key(rows, row), key, rows->key_size);
-			slot_fill(rows, hash, row);
-			rows->indexed = rows->count;
-		} else if (!memcmp(axn_value(rows, row), value, rows->value_size)) {
-			continue;
-		}
-		memcpy(axn_value(rows, row), value, rows->value_size);
-		rows->marks[row] = AXN_PENDING;
-		changed++;
+		if (i % AXN_BLOCK == 0)
+			axn_hash_block(rows, key, count - i < AXN_BLOCK ? count - i : AXN_BLOCK, hashes);
+		changed += put_row(rows, key, value, hashes[i % AXN_BLOCK]);
 	}
 	return changed;
 }
@@ -290,6 +299,7 @@ int64_t axn_rows_gone(struct axn_rows *rows)
 
 void axn_rows_settle(struct axn_rows *rows)
 {
-	memset(rows->marks, 0, rows->count);
+	if (rows->count)
+		memset(rows->marks, 0, rows->count);
 	rows->gone_count = 0;
 }

@@ -116,6 +116,8 @@ def _pytest_command(python: str, results: Path, arguments: Sequence[str]) -> str
     }
     # /run is the guest's own memory: the overlay would read each directory from the host.
     options = ["-p", "no:cacheprovider", "--basetemp=/run/pytest"]
+    # These two import asyncio and all of hypothesis in each session: 15 s under emulation.
+    options += ["-p", "no:anyio", "-p", "no:hypothesispytest"]
     # Of the two families only xunit1 has a place for record_property.
     options += ["-o", "junit_family=xunit1", f"--junit-xml={results}"]
     words = [f"{name}={value}" for name, value in environment.items()]

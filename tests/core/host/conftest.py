@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Plugins for the host's tests: real modules and real metadata, in a directory of the test's own."""
+"""Plugins for the host's tests: real modules and real metadata, in a directory of the test."""
 
 from __future__ import annotations
 
@@ -57,10 +57,10 @@ class Plugins:
         lines += [f"Requires-Dist: {requirement}" for requirement in requires]
         (info / "METADATA").write_text("\n".join(lines) + "\n")
         (info / "entry_points.txt").write_text(f"[{GROUP}]\n{name} = {value or module}\n")
-        importlib.invalidate_caches()
 
     def entry_points(self) -> Iterator[EntryPoint]:
         """Yield what is installed in the directory."""
+        importlib.invalidate_caches()
         for distribution in distributions(path=[str(self.path)]):
             yield from distribution.entry_points.select(group=GROUP)
 

@@ -147,8 +147,8 @@ def test_each_plugin_gets_its_own_section(plugins):
     ("body", "told"),
     [
         ("return None", "returned None from axoneme_objects: expected a list of PluginObject"),
-        ("return 3", "returned a int from axoneme_objects: expected a list of PluginObject"),
-        ("return ['x.bpf.o']", "returned a str from axoneme_objects: expected PluginObject items"),
+        ("return 3", "returned int from axoneme_objects: expected a list of PluginObject"),
+        ("return ['x.bpf.o']", "returned str from axoneme_objects: expected PluginObject items"),
         ("return map(int, 'x')", "raised ValueError: invalid literal"),
     ],
 )
@@ -191,7 +191,7 @@ def test_metrics_must_be_metric_families(plugins):
     answers = plugins.host.hooks.axoneme_metrics(datapath=None)
     assert [family.name for family in answers["good"]] == ["axoneme_good_packets"]
     assert plugins.state("bad").reason == (
-        "returned a int from axoneme_metrics: expected Metric items"
+        "returned int from axoneme_metrics: expected Metric items"
     )
 
 
@@ -254,13 +254,13 @@ def test_a_plugin_that_is_not_on_is_not_called(plugins, name, status):
 def test_the_relay_has_every_hook_that_others_call():
     """A hook that is added to the specifications is added to the relay, with its arguments."""
     specified = {
-        name: {argument for argument in inspect.signature(function).parameters}
+        name: set(inspect.signature(function).parameters)
         for module in SPECIFICATIONS
         for name, function in vars(module).items()
         if name.startswith("axoneme_")
     }
     relayed = {
-        name: {argument for argument in inspect.signature(function).parameters} - {"self"}
+        name: set(inspect.signature(function).parameters) - {"self"}
         for name, function in vars(Hooks).items()
         if name.startswith("axoneme_")
     }

@@ -50,6 +50,17 @@ def test_a_plugin_that_is_disabled_is_stopped_once(plugins):
     assert plugins.state("alpha").status is Status.OFF
 
 
+def test_what_a_plugin_raised_while_it_left_is_shown_until_it_comes_back(plugins):
+    """A reload that does not concern the plugin does not hide its fault."""
+    plugins.add("alpha", "@hookimpl\ndef axoneme_stop(): raise OSError('busy')")
+    plugins.enable("alpha")
+    plugins.enable()
+    plugins.enable()
+    assert plugins.state("alpha").reason == "raised OSError: busy in axoneme_stop"
+    plugins.enable("alpha")
+    assert plugins.state("alpha").reason == ""
+
+
 def test_a_plugin_that_stays_is_not_stopped(plugins):
     """A new section is passed from now on, without a new life."""
     plugins.add("alpha", LIFE)
@@ -65,7 +76,7 @@ def test_a_refused_file_changes_nothing(plugins):
     plugins.add("alpha", LIFE)
     plugins.add("beta", LIFE)
     plugins.enable("alpha")
-    with pytest.raises(ConfigError, match="beta.levl: unknown key"):
+    with pytest.raises(ConfigError, match=r"beta\.levl: unknown key"):
         plugins.enable("beta", sections="[beta]\nlevl = 2")
     assert plugins.host.enabled() == ("alpha",)
     assert plugins.state("beta").status is Status.OFF

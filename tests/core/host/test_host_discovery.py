@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from axoneme.host import PluginHost, Status
@@ -70,6 +72,15 @@ def test_a_host_finds_the_distributions_on_the_path(plugins):
     assert found["alpha-real"].distribution == "axoneme-alpha-real"
 
 
+def test_a_plugin_installed_a_moment_ago_is_found_and_imported(plugins):
+    """Files that are newer than the interpreter's view of their directory are seen."""
+    host = PluginHost(core_version="0.1.0")
+    before = plugins.path.stat()
+    plugins.add("alpha-real")
+    os.utime(plugins.path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert "alpha-real" in host.sections(("alpha-real",)).classes
+
+
 def test_the_first_of_two_distributions_with_one_name_counts(plugins, tmp_path, monkeypatch):
     """A distribution that shadows another on the path shadows its plugin, too."""
     plugins.add("alpha-real", version="2.0")
@@ -82,6 +93,7 @@ def test_the_first_of_two_distributions_with_one_name_counts(plugins, tmp_path, 
     host = PluginHost(core_version="0.1.0")
     states = [state for state in host.plugins() if state.name == "alpha-real"]
     assert [state.version for state in states] == ["2.0"]
+    assert "alpha-real" in host.sections(("alpha-real",)).classes
 
 
 def test_a_distribution_with_broken_metadata_disturbs_no_other(plugins, caplog):

@@ -158,9 +158,11 @@ def test_one_module_cannot_be_two_plugins(plugins):
     """Two entry points for one module would be one plugin with two names."""
     plugins.add("alpha")
     plugins.add("beta", value="axoneme_alpha_of_a_test")
-    plugins.enable("alpha", "beta")
+    plugins.enable("beta", "alpha")
     assert plugins.host.enabled() == ("alpha",)
     assert "its module is that of the plugin alpha" in plugins.state("beta").reason
+    plugins.enable("beta")
+    assert plugins.host.enabled() == ("beta",)
 
 
 def test_a_plugin_upgraded_on_disk_asks_for_a_restart(plugins):
@@ -173,8 +175,18 @@ def test_a_plugin_upgraded_on_disk_asks_for_a_restart(plugins):
     assert plugins.host.enabled() == ("alpha",)
     plugins.enable()
     plugins.enable("alpha")
-    reason = "axoneme-alpha 1.1 is installed, but axoneme-alpha 1.0 runs in this agent: restart it"
-    assert plugins.state("alpha").reason == reason
+    told = (
+        "axoneme-alpha 1.1 is installed, but this agent has imported axoneme-alpha 1.0: restart it"
+    )
+    assert plugins.state("alpha").reason == told
+
+
+def test_a_plugin_corrected_on_disk_asks_for_a_restart(plugins):
+    """A plugin whose hooks were wrong was imported, too, and its faults are of the old version."""
+    rejection(plugins, f"{HOOK}axoneme_metrix(): ...", version="1.0")
+    plugins.add("bad", version="1.1")
+    plugins.enable("bad", "good")
+    assert plugins.state("bad").reason.endswith("imported axoneme-bad 1.0: restart it")
 
 
 def test_a_rejected_plugin_gets_another_chance_with_the_next_configuration(plugins):

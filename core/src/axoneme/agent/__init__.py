@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from axoneme.agent.agent import Agent
 from axoneme.agent.engine import Applied, Engine
+from axoneme.agent.server import ask
 
-__all__ = ["Applied", "Engine"]
+__all__ = ["Agent", "Applied", "Engine", "ask"]

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from attrs import define, field, frozen
 
 from axoneme.config import Configuration
-from axoneme.datapath import Datapath, Device
+from axoneme.datapath import Datapath
 from axoneme.errors import DatapathError, PluginError
 from axoneme.host import PluginHost, entry_points
 
 from .core import CoreHooks
+from .devices import find_devices
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -48,7 +49,6 @@ class Engine:
         cls,
         read: Callable[[PluginHost], Configuration],
         *,
-        uplinks: Callable[[Iterable[str]], Iterable[Device]] = lambda _: (),
         entry_points: Callable[[], Iterable[EntryPoint]] = entry_points,
     ) -> Engine:
         """Read a configuration, open the datapath it names, and put it in effect.
@@ -58,6 +58,7 @@ class Engine:
         Raises:
             ConfigError: the configuration is wrong.
             DatapathError: this is no place where the datapath can run.
+            NetworkError: an uplink is not there.
         """
         core = CoreHooks()
         host = PluginHost(core=core, entry_points=entry_points)
@@ -67,7 +68,7 @@ class Engine:
         datapath = Datapath.open(
             agent.bpffs,
             cgroup=agent.cgroup,
-            uplinks=uplinks(agent.uplinks),
+            uplinks=find_devices(agent.uplinks),
             entries={"endpoints": agent.map_entries.endpoints},
             find_loader=lambda name: host.hooks.axoneme_loader(name=name),
         )

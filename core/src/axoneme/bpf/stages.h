@@ -33,27 +33,34 @@ const volatile struct {
 	EMPTY_LANE(stage, 6, context)			\
 	EMPTY_LANE(stage, 7, context)
 
-/* Expects ctx, packet, probing and verdict in scope. */
-#define RUN_LANE(stage, n, decided)							\
-	if (lanes_##stage > n) {							\
+/* Expects ctx, packet, probing, verdict and filled in scope. */
+#define RUN_LANE(stage, n, decided, rest)						\
+	if (filled > n) {								\
 		verdict = stage_##stage##_##n(ctx, packet);				\
 		if (probing)								\
 			probe_record(packet, AXN_STAGE_##stage, n, verdict);		\
 		if (verdict != AXN_NEXT)						\
 			goto decided;							\
+		rest									\
 	}
 
-/* Runs a stage's lanes in turn; the first that answers anything but NEXT ends at the label. */
-#define RUN(stage, decided)			\
-	do {					\
-		RUN_LANE(stage, 0, decided)	\
-		RUN_LANE(stage, 1, decided)	\
-		RUN_LANE(stage, 2, decided)	\
-		RUN_LANE(stage, 3, decided)	\
-		RUN_LANE(stage, 4, decided)	\
-		RUN_LANE(stage, 5, decided)	\
-		RUN_LANE(stage, 6, decided)	\
-		RUN_LANE(stage, 7, decided)	\
+/*
+ * Runs a stage's lanes in turn; the first that answers anything but NEXT ends at the label.
+ * The gate is read once a stage, since the verifier removes branches but no reads: that read is all
+ * that an empty stage costs.
+ */
+#define RUN(stage, decided)					\
+	do {							\
+		const __u32 filled = lanes_##stage;		\
+								\
+		RUN_LANE(stage, 0, decided,			\
+		RUN_LANE(stage, 1, decided,			\
+		RUN_LANE(stage, 2, decided,			\
+		RUN_LANE(stage, 3, decided,			\
+		RUN_LANE(stage, 4, decided,			\
+		RUN_LANE(stage, 5, decided,			\
+		RUN_LANE(stage, 6, decided,			\
+		RUN_LANE(stage, 7, decided, ))))))))		\
 	} while (0)
 
 __noinline int probe_record(struct packet *packet, enum axn_stage stage, __u32 lane,

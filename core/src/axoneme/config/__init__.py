@@ -19,6 +19,7 @@ from axoneme.config._configuration import (
     Sections,
     SectionSource,
     parse_config,
+    read_agent_config,
     read_config,
 )
 from axoneme.config._settings import SettingsReader, settings_reader
@@ -32,6 +33,7 @@ __all__ = [
     "Sections",
     "SettingsReader",
     "parse_config",
+    "read_agent_config",
     "read_config",
     "settings_reader",
 ]

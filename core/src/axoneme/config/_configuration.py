@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,8 +16,7 @@ from axoneme.config._settings import key_of, settings_reader
 from axoneme.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Sequence
 
 AGENT_SECTION = "agent"
 
@@ -100,3 +101,17 @@ def _misplaced(key: str, names: set[str]) -> Fault:
     if key in map(key_of, fields_dict(AgentConfig).values()):
         return Fault((key,), f"is a key of [{AGENT_SECTION}]: write it below that line")
     return Fault((key,), "no plugin of this name is installed", nearest(key, names))
+
+
+def read_agent_config(path: Path) -> AgentConfig:
+    """Read core's section only, for commands that look for a running agent.
+
+    Raises ConfigError for what is wrong in that section; the others are the agent's to judge.
+    """
+    document = Document.read(path)
+    table = document.table.get(AGENT_SECTION, {})
+    agent, faults = settings_reader(AgentConfig)(table, (AGENT_SECTION,))
+    if faults:
+        raise ConfigError(document.problem(fault) for fault in faults)
+    assert isinstance(agent, AgentConfig)
+    return agent

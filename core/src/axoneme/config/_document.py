@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from axoneme.config._lines import key_lines, statements
+from axoneme.config._lines import KeyPath, key_lines, statements
 from axoneme.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from axoneme.config._lines import KeyPath
 
 _POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
@@ -96,4 +95,4 @@ def _syntax(sentence: str, text: str) -> tuple[str, int]:
     if found[1] is not None:
         return message, int(found[1])
     # What is missing at the end of the text is missing in the statement that runs up to it.
-    return message, max((line for line, part in statements(text) if part.strip()), default=0)
+    return message, max((line for line, _ in statements(text)), default=0)

@@ -19,8 +19,8 @@ KeyPath: TypeAlias = tuple[str | int, ...]
 # A string of several lines may end in up to two quotes of its own before the closing three.
 _TOKEN = re.compile(
     r'''
-      """ (?: \\. | [^\\] )*? "{3,5}
-    | \'\'\' .*? \'{3,5}
+      """ (?: \\. | [^\\] )*? (?: "{3,5} | \Z )
+    | \'\'\' .*? (?: \'{3,5} | \Z )
     | " (?: \\. | [^"\\\n] )* "
     | ' [^'\n]* '
     | \# [^\n]*

@@ -57,7 +57,14 @@ _ARRAYS: dict[Any, Callable[[Iterable[Any]], Any]] = {
     Sequence: tuple,
 }
 _TABLES = (dict, Mapping)
-_TOML_NAMES = {dict: "a table", list: "an array", str: "a string", bool: "a boolean"}
+_TOML_NAMES = {
+    bool: "a boolean",
+    dict: "a table",
+    float: "a float",
+    int: "an integer",
+    list: "an array",
+    str: "a string",
+}
 
 
 def toml_name(value: Any) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _messages = local()
 
 
-@ffi.def_extern()
+@ffi.def_extern()  # type: ignore[untyped-decorator]
 def axn_log(level: int, text: Any) -> None:  # noqa: ARG001 - the callback's signature
     """Libbpf's warnings, kept for the error that follows them."""
     kept = getattr(_messages, "kept", None)
@@ -33,7 +33,8 @@ lib.axn_log_to(lib.axn_log, lib.LIBBPF_WARN)
 def libbpf_messages() -> Iterator[list[str]]:
     """What libbpf warns of in this thread meanwhile, a line each."""
     outer = getattr(_messages, "kept", None)
-    _messages.kept = kept = []
+    kept: list[str] = []
+    _messages.kept = kept
     try:
         yield kept
     finally:

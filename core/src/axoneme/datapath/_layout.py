@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 import struct
 from functools import cached_property
+from sys import intern
 from typing import TYPE_CHECKING, Any, Protocol
 
 from attrs import evolve, frozen
@@ -174,7 +175,7 @@ class Layout:
 
 def path(text: str) -> tuple[str | int, ...]:
     """Return the steps of a dotted path such as a.b[2]: attributes or keys, and indices."""
-    return tuple(int(step) if step.isdigit() else step for step in _STEP.findall(text))
+    return tuple(int(step) if step.isdigit() else intern(step) for step in _STEP.findall(text))
 
 
 def _record(codec: Codec, name: str, ctype: str, role: str, sources: Mapping[str, str]) -> Record:

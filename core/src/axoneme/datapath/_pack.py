@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from functools import cache
+from sys import intern
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from attrs import frozen
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
 Packed: TypeAlias = tuple[bytearray, bytearray]
 
 _KINDS = {"le": lib.AXN_LE, "be": lib.AXN_BE, "signed": lib.AXN_SIGNED, "bytes": lib.AXN_BYTES}
-_CHUNK = 4096  # an object is read twice, for key and value: the second time from the cache
-_KEY, _VALUE, _ITEM = 0, 1, lib.AXN_ITEM
+_PAIR = 2
 
 
 @frozen
@@ -32,20 +32,23 @@ class Plan:
 
     record: Any
     fields: Any
-    kept: tuple[tuple[Any, ...], ...]
+    kept: tuple[Any, ...]
 
 
 @cache
 def plan_of(record: Record) -> Plan:
     """Return C's description of a record, made once."""
-    rows = [(one.offset, one.size, _KINDS[one.kind]) for one in record.fields]
-    names = tuple(one.name for one in record.fields)
-    keys = tuple(path(one.name) for one in record.fields)
-    attributes = tuple(path(one.source) for one in record.fields)
-    fields = ffi.new("struct axn_field[]", rows)
-    objects = (id(names), id(keys), id(attributes))
-    made = ffi.new("struct axn_record *", (fields, len(rows), record.size, *objects))
-    return Plan(made, fields, (names, keys, attributes))
+    fields = ffi.new("struct axn_field[]", len(record.fields))
+    kept: list[Any] = []
+    for made, one in zip(fields, record.fields, strict=True):
+        name, keys, attributes = intern(one.name), path(one.name), path(one.source)
+        made.offset, made.size, made.kind = one.offset, one.size, _KINDS[one.kind]
+        made.name, made.keys, made.attributes = id(name), id(keys), id(attributes)
+        if len(attributes) == 1 and isinstance(attributes[0], str):
+            made.attribute = id(attributes[0])
+        kept += name, keys, attributes
+    described = ffi.new("struct axn_record *", (fields, len(record.fields), record.size))
+    return Plan(described, fields, tuple(kept))
 
 
 def pack_keys(layout: Layout, keys: Iterable[Any]) -> bytearray:
@@ -56,7 +59,12 @@ def pack_keys(layout: Layout, keys: Iterable[Any]) -> bytearray:
     """
     items = tuple(keys)
     packed = bytearray(len(items) * layout.key.size)
-    _pack(layout, layout.key, items, _ITEM, packed, 0)
+    fault = ffi.new("struct axn_fault *")
+    key = plan_of(layout.key).record
+    with ffi.from_buffer(packed) as to:
+        failed = lib.axn_pack(id(items), key, to, ffi.NULL, ffi.NULL, fault)
+    if failed:
+        raise _explain(layout, items[fault.row], fault)
     return trim(layout, packed)
 
 
@@ -71,40 +79,28 @@ def pack_rows(layout: Layout, rows: Iterable[Any] | Mapping[Any, Any]) -> Packed
     items = tuple(rows.items() if hasattr(rows, "items") else rows)
     keys = bytearray(len(items) * layout.key.size)
     values = bytearray(len(items) * layout.value.size)
-    with memoryview(keys) as some_keys, memoryview(values) as some_values:
-        for first in range(0, len(items), _CHUNK):
-            _pack(layout, layout.key, items, _KEY, some_keys, first)
-            _pack(layout, layout.value, items, _VALUE, some_values, first)
+    fault = ffi.new("struct axn_fault *")
+    key, value = plan_of(layout.key).record, plan_of(layout.value).record
+    with ffi.from_buffer(keys) as some_keys, ffi.from_buffer(values) as some_values:
+        failed = lib.axn_pack(id(items), key, some_keys, value, some_values, fault)
+    if failed:
+        item = items[fault.row]
+        pair = type(item) is tuple and len(item) == _PAIR
+        raise _explain(layout, item[fault.part] if pair else item, fault)
     return trim(layout, keys), values
 
 
 def trim(layout: Layout, keys: bytearray) -> bytearray:
     """Clear what does not count in the keys of a trie, so that equal prefixes are equal bytes."""
     if layout.trie:
-        buffer = ffi.from_buffer(keys)
-        lib.axn_trie_trim(buffer, layout.key.size, len(keys) // layout.key.size)
-        ffi.release(buffer)
+        with ffi.from_buffer(keys) as buffer:
+            lib.axn_trie_trim(buffer, layout.key.size, len(keys) // layout.key.size)
     return keys
 
 
-def _pack(
-    layout: Layout, record: Record, items: tuple[Any, ...], part: int, out: Any, first: int
-) -> None:
-    """Pack up to _CHUNK items; part says whether pairs give their first or their second."""
-    count = min(len(items) - first, _CHUNK) if part != _ITEM else len(items)
-    fault = ffi.new("struct axn_fault *")
-    with ffi.from_buffer(out) as buffer:
-        place = buffer + first * record.size
-        failed = lib.axn_pack(plan_of(record).record, id(items), first, count, part, place, fault)
-    if failed:
-        item = items[fault.row]
-        if part != _ITEM and type(item) is tuple and len(item) == len((_KEY, _VALUE)):
-            item = item[part]
-        raise _explain(layout, record, item, fault)
-
-
-def _explain(layout: Layout, record: Record, item: Any, fault: Any) -> MapError:
-    """Say what is wrong with a row, by reading the field once more."""
+def _explain(layout: Layout, item: Any, fault: Any) -> MapError:
+    """Say what is wrong with a key or a value, by reading the field once more."""
+    record = layout.value if fault.part else layout.key
     where = f"row {fault.row}"
     if fault.field == lib.AXN_WHOLE:
         text = f"{where}: {_size(item)} instead of {record.size} for {record.ctype}"

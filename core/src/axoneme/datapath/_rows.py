@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from attrs import fields, has
+from attrs import AttrsInstance, fields
 
 from axoneme._bpf import ffi, lib
 from axoneme.errors import MapError
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ._layout import Layout
 
-T = TypeVar("T")
+T = TypeVar("T", bound=AttrsInstance)
 
 _BATCH = 4096
 
@@ -110,10 +110,10 @@ class Rows:
 
     def objects(self, kind: type[T]) -> Iterator[T]:
         """Return each row as an object of an attrs class, by the attributes of its fields."""
-        if not has(kind):
-            raise TypeError(f"{kind.__name__} is not an attrs class")
-        wanted = {one.name: one.alias for one in fields(kind) if one.init}
         layout = self.layout
+        if layout.cpus:
+            raise MapError("has values per CPU: read it summed", map=layout.map)
+        wanted = {one.name: one.alias for one in fields(kind) if one.init}
         sources = [one.source for one in layout.fields]
         for keys, values in self.batches():
             for row in range(len(keys) // layout.key.size):

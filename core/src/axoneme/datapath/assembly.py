@@ -79,8 +79,10 @@ class Assembly:
 
     def close(self) -> None:
         """Let go of the programs; those that are attached stay."""
-        for holder in (*self.images.values(), *self.sources):
-            holder.loaded.close()
+        for image in self.images.values():
+            image.loaded.close()
+        for source in self.sources:
+            source.loaded.close()
 
 
 def _own_maps(linked: LinkedImage) -> list[MapDeclaration]:

@@ -351,7 +351,7 @@ class TracepointAttachment(_Linked):
 
     def attach(self, program: int) -> None:
         """The new program is attached before the old one goes: nothing is missed."""
-        code = lib.bpf_raw_tracepoint_open(self.event.encode(), program)
+        code = self._create(program)
         if code < 0:
             raise _refused(self.attach_point, code, "cannot attach")
         self._path.unlink(missing_ok=True)
@@ -359,6 +359,9 @@ class TracepointAttachment(_Linked):
         self._link = code
         pin(self._link, self._path)
         self._program_id = program_info(program).id
+
+    def _create(self, program: int) -> int:
+        return int(lib.bpf_raw_tracepoint_open(self.event.encode(), program))
 
     def _alive(self) -> bool:
         return True

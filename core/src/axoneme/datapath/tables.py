@@ -56,6 +56,7 @@ class Table:
             )
         cpus = lib.libbpf_num_possible_cpus() if info.type in _PER_CPU else 0
         self.layout = evolve(layout, trie=info.type == lib.BPF_MAP_TYPE_LPM_TRIE, cpus=cpus)
+        self.fd = fd
         self.max_entries = info.max_entries
         self._array = info.type in _ARRAYS
         self._refusals = Refusals(layout.map, info.max_entries, setting, array=self._array)
@@ -111,7 +112,7 @@ class Table:
             ffi.from_buffer(pack_keys(self.layout, (key,))) as packed,
             ffi.from_buffer(value) as to,
         ):
-            code = lib.bpf_map_lookup_elem(self._map.fd, packed, to)
+            code = lib.bpf_map_lookup_elem(self.fd, packed, to)
         if code == -errno.ENOENT:
             return default
         self._refusals.check(code, "read")

@@ -67,7 +67,7 @@ def _describe(point: EntryPoint) -> Installed:
         name=point.name,
         module=point.value,
         distribution=distribution.metadata["Name"],
-        version=distribution.version,
+        version=distribution.version or "",
         requires=tuple(distribution.requires or ()),
     )
 

@@ -35,7 +35,7 @@ def misfit(hook: str, result: Any) -> str | None:
 
 
 def _short(value: Any) -> str:
-    return f"a {type(value).__name__}" if value is not None else "None"
+    return type(value).__name__ if value is not None else "None"
 
 
 def _plugin_object() -> type:

@@ -45,7 +45,8 @@ class Vetter:
 
     def __init__(self, core: Version) -> None:
         self._core = core
-        self._imported: dict[str, Vetted] = {}
+        self._imported: dict[str, tuple[Installed, Any]] = {}
+        self._vetted: dict[str, Vetted] = {}
 
     def vet(self, name: str, plugins: Mapping[str, tuple[Installed, ...]]) -> Vetted | Rejected:
         """Return what the plugin called `name` is, out of all that are installed."""
@@ -54,7 +55,7 @@ class Vetter:
             plugin = _single(name, candidates, plugins)
             _check_name(name)
             _check_range(plugin, self._core)
-            return self._fresh(plugin)
+            return self._inspect(plugin)
         except PluginError as error:
             first = candidates[0] if candidates else None
             return Rejected(
@@ -64,18 +65,20 @@ class Vetter:
                 first.version if first else "",
             )
 
-    def _fresh(self, plugin: Installed) -> Vetted:
-        before = self._imported.get(plugin.name)
-        if before is None:
-            self._imported[plugin.name] = before = _load(plugin)
+    def _inspect(self, plugin: Installed) -> Vetted:
+        if plugin.name not in self._imported:
+            self._imported[plugin.name] = (plugin, _import(plugin))
+        before, module = self._imported[plugin.name]
         # Python has one module of a name: another version takes another process.
-        elif (before.distribution, before.version) != (plugin.distribution, plugin.version):
+        if (before.distribution, before.version) != (plugin.distribution, plugin.version):
             raise PluginRejected(
-                f"{plugin.distribution} {plugin.version} is installed, but {before.distribution} "
-                f"{before.version} runs in this agent: restart it",
+                f"{plugin.distribution} {plugin.version} is installed, but this agent has imported "
+                f"{before.distribution} {before.version}: restart it",
                 plugin=plugin.name,
             )
-        return before
+        if plugin.name not in self._vetted:
+            self._vetted[plugin.name] = _inspect(plugin, module)
+        return self._vetted[plugin.name]
 
 
 def _single(
@@ -129,13 +132,16 @@ def _check_range(plugin: Installed, core: Version) -> None:
             )
 
 
-def _load(plugin: Installed) -> Vetted:
+def _import(plugin: Installed) -> Any:
     if not _MODULE.fullmatch(plugin.module):
         raise PluginRejected(
             f"its entry point is {plugin.module!r} and must be a module", plugin=plugin.name
         )
     with blaming(plugin.name, f"the import of {plugin.module}"):
-        module = importlib.import_module(plugin.module)
+        return importlib.import_module(plugin.module)
+
+
+def _inspect(plugin: Installed, module: Any) -> Vetted:
     # A registry of its own: what is wrong with one plugin leaves nothing behind in the host's.
     registry = new_registry()
     with blaming(plugin.name, f"the inspection of {plugin.module}"):

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 from attrs import field, frozen
 from attrs.validators import ge, instance_of, le
 
-from axoneme.model.address import parse_address
+from axoneme.model.address import Address, parse_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from attrs import Attribute
 
-    from axoneme.model.address import Address
 
 _U32 = 0xFFFFFFFF
 _MAC_BYTES = 6
@@ -46,7 +45,10 @@ def _addresses(_: object, attribute: Attribute[tuple[Address, ...]], value: Any)
     for address in value:
         if not isinstance(address, (IPv4Address, IPv6Address)):
             raise TypeError(f"{attribute.name} must be IPv4Address or IPv6Address, not {address!r}")
-        parse_address(address)
+        try:
+            parse_address(address)
+        except ValueError as error:
+            raise ValueError(f"{attribute.name}: {error}") from error
     if len(set(value)) != len(value):
         raise ValueError(f"{attribute.name} has an address twice: {value}")
 

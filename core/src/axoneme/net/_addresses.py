@@ -7,27 +7,19 @@ What is added replaces an equal one, so that adding twice is no error.
 from __future__ import annotations
 
 import socket
-from ipaddress import (
-    IPv4Interface,
-    IPv6Address,
-    IPv6Interface,
-    IPv6Network,
-    ip_address,
-    ip_interface,
-    ip_network,
-)
+from ipaddress import IPv6Address, IPv6Network, ip_address, ip_interface, ip_network
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from attrs import frozen
 
+from axoneme.model import Address
 from axoneme.net._errors import NetworkError
 from axoneme.net._pyroute2 import ifaddrmsg, ndmsg, rtmsg
 from axoneme.net._socket import ACK, CREATE, DUMP, REPLACE, Socket
 
 if TYPE_CHECKING:
-    from ipaddress import IPv4Network
+    from ipaddress import IPv4Interface, IPv4Network, IPv6Interface
 
-    from axoneme.model import Address
     from axoneme.net._links import Link
 
     Interface: TypeAlias = IPv4Interface | IPv6Interface

@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 import socket
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from attrs import frozen
 
-from axoneme.net._links import Link
 from axoneme.net._pyroute2 import nla, nlmsg
 from axoneme.net._socket import ACK, DUMP, Socket
+
+if TYPE_CHECKING:
+    from axoneme.net._links import Link
 
 Direction: TypeAlias = Literal["ingress", "egress"]
 

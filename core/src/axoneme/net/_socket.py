@@ -41,7 +41,7 @@ _TEXT = 1
 _REPLY_BYTES = 65536  # more than the kernel ever puts into one message of a dump
 
 
-class _Refused(Exception):
+class _Refused(Exception):  # noqa: N818 - it becomes a NetworkError
     """The kernel answered with an error."""
 
     def __init__(self, errno: int, text: str) -> None:

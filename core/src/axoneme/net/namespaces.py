@@ -41,14 +41,14 @@ def unshare(flags: int) -> None:
 
 
 def mount(source: str, target: str, kind: str = "", flags: int = 0, data: str = "") -> None:
-    """Mount `source` at `target`, as mount(2) does."""
+    """Put a filesystem, or with MS_BIND a file or directory, at a path."""
     texts = [text.encode() or None for text in (source, target, kind, data)]
     result = _libc.mount(*texts[:3], ctypes.c_ulong(flags), texts[3])
     _checked(result, target)
 
 
 def umount(target: str, flags: int = 0) -> None:
-    """Unmount what is mounted at `target`, as umount2(2) does."""
+    """Take away what is mounted at a path."""
     _checked(_libc.umount2(target.encode(), ctypes.c_int(flags)), target)
 
 

@@ -85,7 +85,7 @@ def _removed(path: Path) -> bool:
 
 
 def _threads(path: Path) -> list[int]:
-    found = []
+    found: list[int] = []
     for directory, _, _ in os.walk(path):
         with suppress(OSError):
             found += map(int, (Path(directory) / "cgroup.threads").read_text().split())
@@ -104,10 +104,11 @@ def _owner(pid: int) -> str:
     """Return what tells a process from all others, those that had its number before too."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
-        start = stat.rpartition(")")[2].split()[19]
     except (FileNotFoundError, ProcessLookupError):
-        start = "gone"
-    return f"{_pid_namespace()}-{pid}-{start}"
+        return ""
+    state, *others = stat.rpartition(")")[2].split()
+    # A killed process that nobody waits for stays listed as a zombie.
+    return "" if state in "ZX" else f"{_pid_namespace()}-{pid}-{others[18]}"
 
 
 def _pid_namespace() -> int:

@@ -55,6 +55,7 @@ class Server:
         self._loop = worker.submit(self._serve)
 
     def __enter__(self) -> Self:
+        """Return the server itself."""
         return self
 
     def __exit__(
@@ -63,6 +64,7 @@ class Server:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        """Close it."""
         self.close()
 
     def close(self) -> None:

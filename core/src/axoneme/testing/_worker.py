@@ -50,9 +50,7 @@ class Worker:
             self.stop()
             raise
 
-    def submit(
-        self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
-    ) -> Future[T]:
+    def submit(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Have a function run after those before it, and return at once."""
         if self._stopped:
             raise KitError(f"{self.name} is closed; use it inside its `with`")

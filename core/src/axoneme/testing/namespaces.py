@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Self, TypeAlias, Type
 
 from axoneme.net.namespaces import open_network
 from axoneme.testing import _traffic
-from axoneme.testing._cgroups import enter_cgroup, remove_cgroup
+from axoneme.testing._cgroups import remove_cgroup
 from axoneme.testing._timeouts import scaled
 from axoneme.testing._worker import KitError, Worker
 
@@ -51,7 +51,7 @@ class Place:
         self.cgroup = cgroup
         self.closed = False
         self._processes: list[subprocess.Popen[Any]] = []
-        self._worker = Worker(name, lambda: (enter_cgroup(cgroup), enter()))
+        self._worker = Worker(name, enter)
         with ExitStack() as stack:
             stack.callback(remove_cgroup, cgroup)
             self._start(parent)
@@ -74,6 +74,7 @@ class Place:
             ) from error
 
     def __enter__(self) -> Self:
+        """Return the place itself."""
         return self
 
     def __exit__(
@@ -82,9 +83,11 @@ class Place:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        """Close it."""
         self.close()
 
     def __repr__(self) -> str:
+        """Say which place it is."""
         return f"<{type(self).__name__} {self.name}>"
 
     def close(self) -> None:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import itertools
-from functools import cache
+from functools import cache, partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ from axoneme.net.namespaces import (
     umount,
     unshare,
 )
-from axoneme.testing._cgroups import create_cgroup, sweep
+from axoneme.testing._cgroups import create_cgroup, enter_cgroup, sweep
 from axoneme.testing._worker import KitError
 from axoneme.testing.namespaces import Place
 from axoneme.testing.pods import GATEWAY4, Pod
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Sequence
 
+    from axoneme.model import Address
     from axoneme.net import Link
 
 _BPFFS = Path("/sys/fs/bpf")
@@ -68,7 +69,7 @@ class Node(Place):
         self.number = number
         self.ipv4 = IPv4Address(f"172.31.0.{number}")
         self.ipv6 = IPv6Address(f"fd00:172::{number:x}")
-        self.pod_networks = (
+        self.pod_networks: tuple[IPv4Network | IPv6Network, ...] = (
             IPv4Network(f"10.{number}.0.0/16"),
             IPv6Network(f"fd00:10:{number:x}::/64"),
         )
@@ -76,7 +77,8 @@ class Node(Place):
         self._pod_numbers = itertools.count(1)
         _sweep_once()
         label = name or f"node{next(_labels)}"
-        super().__init__(label, create_cgroup(label), _enter)
+        cgroup = create_cgroup(label)
+        super().__init__(label, cgroup, partial(_enter, cgroup))
         try:
             self._prepare(name)
         except BaseException:
@@ -84,7 +86,7 @@ class Node(Place):
             raise
 
     @property
-    def addresses(self) -> tuple[IPv4Address, IPv6Address]:
+    def addresses(self) -> tuple[Address, ...]:
         """The addresses of the node itself."""
         return self.ipv4, self.ipv6
 
@@ -92,9 +94,7 @@ class Node(Place):
         """Make a pod on this node; it is closed with the node at the latest."""
         if self.closed:
             raise KitError(f"{self.name} is closed; add pods inside its `with`")
-        pod = Pod(self, next(self._pod_numbers), name, mtu=mtu)
-        self.pods.append(pod)
-        return pod
+        return Pod(self, next(self._pod_numbers), name, mtu=mtu)
 
     def popen(
         self, args: Sequence[str | os.PathLike[str]], *, pod: Pod | None = None, **options: Any
@@ -130,7 +130,6 @@ class Node(Place):
     def _close_pods(self) -> None:
         for pod in self.pods:
             self._closing.callback(pod.close)
-        self.pods.clear()
 
 
 def join(first: Node, second: Node) -> tuple[Link, Link]:
@@ -139,7 +138,9 @@ def join(first: Node, second: Node) -> tuple[Link, Link]:
     The devices are called by the number of the node that they lead to, such as uplink2.
     """
     if first.number == second.number:
-        raise ValueError(f"nodes with one number, {first.number}, cannot be joined: addresses clash")
+        raise ValueError(
+            f"nodes with one number, {first.number}, cannot be joined: addresses clash"
+        )
     here = first.netlink.add_veth(
         f"uplink{second.number}",
         f"uplink{first.number}",
@@ -164,7 +165,8 @@ def _lead(node: Node, uplink: Link, other: Node, mac: bytes) -> None:
         node.netlink.add_route(pods, uplink, gateway=far, source=own)
 
 
-def _enter() -> None:
+def _enter(cgroup: Path) -> None:
+    enter_cgroup(cgroup)
     unshare(CLONE_FS | CLONE_NEWNS | CLONE_NEWNET)
     mount("none", "/", flags=MS_REC | MS_PRIVATE)
     if not _BPFFS.is_dir():

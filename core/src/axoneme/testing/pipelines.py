@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from axoneme.agent import Applied, Engine
 from axoneme.config import parse_config
-from axoneme.datapath import Device, Step, TestRun
 from axoneme.host import entry_points
-from axoneme.net import Netlink
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -18,7 +16,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import Metric
 
-    from axoneme.datapath import Datapath
+    from axoneme.datapath import Datapath, Step, TestRun
     from axoneme.testing.nodes import Node
     from axoneme.testing.pods import Pod
 
@@ -51,7 +49,6 @@ class Pipeline:
         self.engine = node.call(
             Engine.open,
             lambda host: parse_config(self._text(toml), host, name="the test's configuration"),
-            uplinks=self._devices,
             entry_points=entry_points,
         )
 
@@ -70,10 +67,6 @@ class Pipeline:
             toml,
         ]
         return "\n".join(rows)
-
-    def _devices(self, names: Iterable[str]) -> list[Device]:
-        with Netlink() as netlink:
-            return [Device(name, netlink.link(name).index) for name in names]
 
     def configure(self, toml: str, *, plugins: Sequence[str] | None = None) -> Applied:
         """Put other sections, or other plugins, in effect by a hot swap."""

@@ -3,21 +3,25 @@
 
 from __future__ import annotations
 
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING
 
 from axoneme.model import Endpoint
 from axoneme.net import Netlink, write_sysctl
 from axoneme.net.namespaces import CLONE_FS, CLONE_NEWNET, unshare
-from axoneme.testing._cgroups import create_child
+from axoneme.testing._cgroups import create_child, enter_cgroup
 from axoneme.testing.namespaces import Place
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from axoneme.model import Address
     from axoneme.testing.nodes import Node
 
 GATEWAY4 = IPv4Address("169.254.1.1")
 GATEWAY6 = IPv6Address("fe80::1")
-_GATEWAYS = (GATEWAY4, GATEWAY6)
+_GATEWAYS: tuple[Address, ...] = (GATEWAY4, GATEWAY6)
 
 _SYSCTLS = {
     "net/ipv6/conf/default/accept_ra": 0,
@@ -41,7 +45,8 @@ class Pod(Place):
         self.mac = b"\x0a\x58" + self.ipv4.packed
         self.node_mac = b"\x0e\x58" + self.ipv4.packed
         label = name or f"pod{number}"
-        super().__init__(label, create_child(node.cgroup, label), _enter, node)
+        cgroup = create_child(node.cgroup, label)
+        super().__init__(label, cgroup, partial(_enter, cgroup), node)
         try:
             self._attach(mtu)
         except BaseException:
@@ -49,7 +54,7 @@ class Pod(Place):
             raise
 
     @property
-    def addresses(self) -> tuple[IPv4Address, IPv6Address]:
+    def addresses(self) -> tuple[Address, ...]:
         """The addresses of the pod."""
         return self.ipv4, self.ipv6
 
@@ -80,6 +85,8 @@ class Pod(Place):
         )
         self.ifindex = link.index
         self._closing.callback(self._detach)
+        self.node.pods.append(self)
+        self._closing.callback(self.node.pods.remove, self)
         self.call(self._configure)
         netlink.change_link(link, up=True)
         netlink.add_address(link, f"{GATEWAY6}/64")
@@ -108,7 +115,8 @@ class Pod(Place):
                 self.node.netlink.delete_link(link)
 
 
-def _enter() -> None:
+def _enter(cgroup: Path) -> None:
+    enter_cgroup(cgroup)
     unshare(CLONE_FS | CLONE_NEWNET)
     for name, value in _SYSCTLS.items():
         write_sysctl(name, value)

@@ -13,6 +13,7 @@ import re
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 _PROBE = re.compile(r"\bRAW_TRACEPOINT_PROBE\((\w+)\)")
 _TABLE = re.compile(r"^\s*BPF_\w+\((\w+)", re.MULTILINE)
@@ -31,7 +32,7 @@ typedef unsigned long uintptr_t;
 """
 
 
-def _headers(directory):
+def _headers(directory: str) -> None:
     """BCC wants kernel headers, of which a program that stands alone uses almost nothing."""
     root = Path(directory)
     for name, text in (
@@ -55,12 +56,12 @@ def _headers(directory):
     os.environ["BCC_KERNEL_SOURCE"] = directory
 
 
-def _pin(library, fd, path):
+def _pin(library: Any, fd: int, path: str) -> None:
     if library.bpf_obj_pin(fd, path.encode()) < 0:
         raise OSError(ctypes.get_errno(), f"cannot pin {path}")
 
 
-def _load(order):
+def _load(order: dict[str, str]) -> dict[str, Any]:
     try:
         from bcc import BPF, lib
     except ImportError:
@@ -84,7 +85,7 @@ def _load(order):
     return {"programs": programs, "maps": maps}
 
 
-def main():
+def main() -> None:
     order = json.load(sys.stdin)
     with tempfile.TemporaryDirectory() as headers:
         _headers(headers)

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The agent's socket: one JSON object a line in, one out. Its directory and itself are root's.
+
+In: {"method": name, "arguments": {...}}. Out: {"result": ...} or {"error": sentence}.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from axoneme.errors import AxonemeError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+    from pathlib import Path
+
+SOCKET = "agent.sock"
+_LONGEST_REQUEST = 1 << 16
+_SECONDS = 30.0
+
+
+@asynccontextmanager
+async def serve(run_dir: Path, methods: Mapping[str, Any]) -> AsyncIterator[None]:
+    """Answer requests on <run_dir>/agent.sock, mode 0600."""
+    run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = run_dir / SOCKET
+    path.unlink(missing_ok=True)
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            async for line in reader:
+                writer.write(json.dumps(_answer(line, methods)).encode() + b"\n")
+                await writer.drain()
+        except (ConnectionError, ValueError):
+            pass  # the peer left, or its line is longer than any request
+        finally:
+            writer.close()
+
+    mask = os.umask(0o177)
+    try:
+        server = await asyncio.start_unix_server(connected, path, limit=_LONGEST_REQUEST)
+    finally:
+        os.umask(mask)
+    try:
+        yield
+    finally:
+        server.close()
+        await server.wait_closed()
+        path.unlink(missing_ok=True)
+
+
+def _answer(line: bytes, methods: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        request = json.loads(line)
+        name, arguments = request["method"], request.get("arguments", {})
+        method = methods[name]
+    except (ValueError, TypeError):
+        return {"error": 'write one JSON object a line: {"method": "status"}'}
+    except KeyError as error:
+        hint = nearest(str(error.args[0]), methods)
+        return {"error": f"no method {error}; there are {', '.join(methods)}", "nearest": hint}
+    try:
+        return {"result": method(**arguments)}
+    except (AxonemeError, TypeError, KeyError) as error:
+        return {"error": f"{name}: {error}"}
+
+
+def ask(run_dir: Path, method: str, **arguments: Any) -> Any:
+    """Ask the agent whose run directory this is.
+
+    Raises:
+        ConnectionError: no agent is running there.
+        AxonemeError: the agent's own words.
+    """
+    request = json.dumps({"method": method, "arguments": arguments}).encode() + b"\n"
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(_SECONDS)
+        try:
+            connection.connect(str(run_dir / SOCKET))
+        except OSError as error:
+            raise ConnectionError(f"no agent answers at {run_dir / SOCKET}") from error
+        connection.sendall(request)
+        with connection.makefile("rb") as lines:
+            answer = json.loads(lines.readline())
+    if "error" in answer:
+        raise AxonemeError(answer["error"])
+    return answer["result"]

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the agent says of itself: status as plain values, metrics as Prometheus text."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+from axoneme.datapath import all_stages, trunk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from prometheus_client import CollectorRegistry, Metric
+
+    from axoneme.agent.agent import Agent
+    from axoneme.agent.engine import Engine
+    from axoneme.datapath import Datapath
+
+
+def describe(agent: Agent) -> dict[str, Any]:
+    """The whole status, as JSON takes it."""
+    datapath = agent.engine.datapath
+    return {
+        "pid": os.getpid(),
+        "seconds": round(time.time() - agent.started, 3),
+        "config": str(agent.config_path),
+        "kernel": os.uname().release,
+        "plugins": describe_plugins(agent.engine),
+        "trunks": describe_trunks(datapath),
+        "endpoints": [
+            {
+                "id": e.id,
+                "name": str(e),
+                "device": e.ifname,
+                "identity": e.identity,
+                "addresses": [str(address) for address in e.addresses],
+            }
+            for e in datapath.endpoints.values()
+        ],
+        "drops": [
+            {
+                "trunk": drop.trunk,
+                "reason": drop.reason.name,
+                "number": drop.reason.number,
+                "owner": drop.reason.owner,
+                "text": drop.reason.text,
+                "packets": drop.packets,
+                "bytes": drop.bytes,
+            }
+            for drop in datapath.drops()
+        ],
+        "maps": datapath.maps.fill(),
+        "drift": [str(drift) for drift in datapath.drift()],
+        "problems": agent.problems,
+    }
+
+
+def describe_plugins(engine: Engine) -> list[dict[str, Any]]:
+    """A row a plugin, with the stages whose lanes it has."""
+    lanes = engine.datapath.assembly.lanes
+    return [
+        {
+            "name": state.name,
+            "status": str(state.status),
+            "reason": state.reason,
+            "distribution": state.distribution,
+            "version": state.version,
+            "stages": sorted(stage for stage, plugins in lanes.items() if state.name in plugins),
+        }
+        for state in engine.host.plugins()
+    ]
+
+
+def describe_trunks(datapath: Datapath) -> list[dict[str, Any]]:
+    """A row a loaded trunk: which plugins are linked into which of its stages, and its cost."""
+    lanes = datapath.assembly.lanes
+    return [
+        {
+            "name": program.name,
+            "stages": {stage: list(lanes.get(stage, ())) for stage in trunk(name).stages},
+            "instructions": program.instructions,
+            "microseconds": program.microseconds,
+            "stack": program.stack,
+            "jited": program.jited_size,
+        }
+        for name, program in sorted(datapath.assembly.programs.items())
+    ]
+
+
+def exposition(engine: Engine) -> str:
+    """Core's metrics and the plugins', in Prometheus's text format."""
+    from prometheus_client import CollectorRegistry, generate_latest
+
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Collector(engine))
+    return generate_latest(registry).decode()
+
+
+class _Collector:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def collect(self) -> Iterator[Metric]:
+        """What the registry asks for."""
+        yield from _core_metrics(self._engine.datapath)
+        answers = self._engine.host.hooks.axoneme_metrics(datapath=self._engine.datapath)
+        for metrics in answers.values():
+            yield from metrics
+
+
+def _core_metrics(datapath: Datapath) -> Iterator[Metric]:
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+    forwarded = CounterMetricFamily(
+        "axoneme_verdicts", "Packets by trunk and verdict", labels=["trunk", "verdict"]
+    )
+    for count in datapath.counts():
+        forwarded.add_metric([count.trunk, count.verdict.name.lower()], count.packets)
+    yield forwarded
+    dropped = CounterMetricFamily(
+        "axoneme_drops", "Packets dropped by trunk and reason", labels=["trunk", "reason", "owner"]
+    )
+    for drop in datapath.drops():
+        dropped.add_metric([drop.trunk, drop.reason.text, drop.reason.owner], drop.packets)
+    yield dropped
+    endpoints = GaugeMetricFamily("axoneme_endpoints", "Endpoints of this node")
+    endpoints.add_metric([], len(datapath.endpoints))
+    yield endpoints
+    lanes = GaugeMetricFamily("axoneme_lanes", "Plugins linked into a stage", labels=["stage"])
+    for stage in all_stages():
+        lanes.add_metric([stage], len(datapath.assembly.lanes.get(stage, ())))
+    yield lanes

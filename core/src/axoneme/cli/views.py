@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How values look on a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import RenderableType
+
+_COLOURS = {"on": "green", "off": "dim", "rejected": "red", "quarantined": "yellow"}
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def plugin_table(plugins: Sequence[dict[str, Any]]) -> Table:
+    """A row a plugin."""
+    table = _table("Plugins", "NAME", "STATUS", "VERSION", "STAGES", "REASON")
+    for row in plugins:
+        colour = _COLOURS[row["status"]]
+        table.add_row(
+            row["name"],
+            f"[{colour}]{row['status']}[/]",
+            row["version"],
+            " ".join(row["stages"]),
+            escape(row["reason"]),
+        )
+    return table
+
+
+def trunk_table(trunks: Sequence[dict[str, Any]]) -> Table:
+    """A row a trunk: its stages in order, with who is linked in."""
+    table = _table("Trunks", "TRUNK", "STAGES", "INSTRUCTIONS", "VERIFIED IN", "STACK", "CODE")
+    for row in trunks:
+        stages = " ".join(
+            f"[green]{name}\\[{','.join(plugins)}][/]" if plugins else f"[dim]{name}[/]"
+            for name, plugins in row["stages"].items()
+        )
+        table.add_row(
+            row["name"],
+            stages,
+            str(row["instructions"]),
+            f"{row['microseconds'] / 1e3:.1f} ms",
+            row["stack"],
+            f"{row['jited']} B",
+        )
+    return table
+
+
+def drop_table(drops: Sequence[dict[str, Any]]) -> Table:
+    """A row a trunk and reason."""
+    table = _table("Drops", "TRUNK", "REASON", "OWNER", "PACKETS", "BYTES")
+    for row in drops:
+        text = f"{escape(row['text'])} ({row['reason']}, {row['number']})"
+        table.add_row(row["trunk"], text, row["owner"], str(row["packets"]), str(row["bytes"]))
+    return table
+
+
+def endpoint_table(endpoints: Sequence[dict[str, Any]]) -> Table:
+    """A row an endpoint."""
+    table = _table("Endpoints", "ID", "NAME", "DEVICE", "IDENTITY", "ADDRESSES")
+    for row in endpoints:
+        addresses = " ".join(row["addresses"])
+        table.add_row(
+            str(row["id"]), row["name"], row["device"], str(row["identity"]), addresses
+        )
+    return table
+
+
+def status_view(status: dict[str, Any]) -> RenderableType:
+    """Everything, problems last: that is where a terminal ends."""
+    head = f"agent {status['pid']}, {status['seconds']:.0f} s, kernel {status['kernel']}"
+    parts: list[RenderableType] = [
+        head,
+        plugin_table(status["plugins"]),
+        trunk_table(status["trunks"]),
+        endpoint_table(status["endpoints"]),
+        drop_table(status["drops"]),
+    ]
+    parts += [f"[yellow]drift[/] {escape(text)}" for text in status["drift"]]
+    parts += [f"[red]problem[/] {escape(text)}" for text in status["problems"]]
+    return Group(*parts)

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Agents: the real process, in a node of the test kit."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+from axoneme.agent import ask
+from axoneme.sources import EmbeddedSource, EndpointRecord
+from axoneme.testing._timeouts import scaled
+from axoneme.testing._worker import KitError
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+    from axoneme.testing.nodes import Node
+    from axoneme.testing.pods import Pod
+
+_SECONDS = 20.0
+_FIRST_IDENTITY = 1000
+
+
+class AgentProcess:
+    """`axoneme agent` with a configuration and a state directory below `directory`."""
+
+    def __init__(self, node: Node, directory: Path) -> None:
+        self.node = node
+        self.config = directory / "axoneme.toml"
+        self.run_dir = directory / "run"
+        self.source = EmbeddedSource(directory / "state")
+        self.source.create()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def configure(self, plugins: Sequence[str] = (), sections: str = "") -> None:
+        """Write the configuration in one step; a running agent notices."""
+        names = ", ".join(f'"{name}"' for name in plugins)
+        draft = self.config.with_suffix(".new")
+        draft.write_text(
+            f"[agent]\nplugins = [{names}]\n"
+            f'state-dir = "{self.source.endpoints.parent}"\nrun-dir = "{self.run_dir}"\n{sections}'
+        )
+        draft.replace(self.config)
+
+    def start(self) -> Self:
+        """Start the process, and wait until it answers."""
+        command = [sys.executable, "-m", "axoneme", "agent", "--config", str(self.config)]
+        self.process = self.node.popen(command)
+        self.wait_for(self._answers, "the agent to answer")
+        return self
+
+    def _answers(self) -> bool:
+        if self.process is not None and self.process.poll() is not None:
+            raise KitError(f"the agent ended with {self.process.returncode}; see what it wrote")
+        try:
+            self.ask("status")
+        except ConnectionError:
+            return False
+        return True
+
+    def ask(self, method: str, **arguments: Any) -> Any:
+        """What the agent answers on its socket."""
+        return ask(self.run_dir, method, **arguments)
+
+    def wait_for(self, condition: Callable[[], object], what: str) -> None:
+        """Wait until a condition holds; KitError after 20 seconds."""
+        end = time.monotonic() + scaled(_SECONDS)
+        while not condition():
+            if time.monotonic() > end:
+                raise KitError(f"waited {scaled(_SECONDS):.0f} s for {what}")
+            time.sleep(0.02)
+
+    def add_pod(self, name: str | None = None) -> Pod:
+        """A pod that the state directory tells of; it is attached when this returns."""
+        pod = self.node.add_pod(name)
+        self.publish(pod)
+        if self.process is not None:
+            self.wait_for(lambda: pod.number in self.endpoints(), f"{pod.name} to be attached")
+        return pod
+
+    def publish(self, pod: Pod) -> None:
+        """Write a pod into the state directory, as the CNI plugin will."""
+        e = pod.endpoint(_FIRST_IDENTITY + pod.number)
+        self.source.write(
+            EndpointRecord(e.id, e.name, e.namespace, e.ifname, e.mac, e.addresses, e.identity)
+        )
+
+    def endpoints(self) -> set[int]:
+        """The ids of the endpoints that are attached."""
+        return {row["id"] for row in self.ask("status")["endpoints"]}
+
+    def end(self) -> int:
+        """End the process with SIGTERM; its exit code."""
+        assert self.process is not None
+        self.process.terminate()
+        return self.process.wait(scaled(_SECONDS))
+
+    def kill(self) -> None:
+        """End the process as a crash would."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(scaled(_SECONDS))
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.end()

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The agent as a process: what it reads, what it survives, what it says."""
+
+from __future__ import annotations
+
+import json
+import stat
+import subprocess
+import sys
+
+import pytest
+
+from axoneme.testing.agents import AgentProcess
+
+
+@pytest.fixture
+def agent(node, tmp_path):
+    """An agent with the tc plugin, not started."""
+    process = AgentProcess(node, tmp_path)
+    process.configure(["tc"])
+    return process
+
+
+def command(agent, *words):
+    """Run the command beside the agent."""
+    line = [sys.executable, "-m", "axoneme", *words, "--config", str(agent.config)]
+    return subprocess.run(line, capture_output=True, text=True, check=False)
+
+
+def lanes(agent):
+    """Which plugins are in from_pod's stages."""
+    (row,) = (r for r in agent.ask("status")["trunks"] if r["name"] == "from_pod")
+    return {stage: plugins for stage, plugins in row["stages"].items() if plugins}
+
+
+def test_pods_of_the_state_directory_talk(agent):
+    """Pods that were there before the agent, and pods that come later, reach each other."""
+    before = agent.add_pod("before")
+    with agent:
+        later = agent.add_pod("later")
+        later.serve(80)
+        for address in later.addresses:
+            assert before.request(address, 80) == b"ping"
+        assert agent.ask("status")["problems"] == []
+
+
+def test_a_pod_that_leaves_the_state_directory_is_detached(agent):
+    """Its addresses and programs are gone, the other pod's are not."""
+    with agent:
+        one, two = agent.add_pod("one"), agent.add_pod("two")
+        agent.source.delete("default", "one")
+        agent.wait_for(lambda: one.number not in agent.endpoints(), "the pod to be detached")
+        assert agent.endpoints() == {two.number}
+
+
+def test_a_changed_configuration_is_swapped_in(agent):
+    """An object that is switched off leaves its lane, without a restart."""
+    with agent:
+        assert lanes(agent) == {"admit": ["tc"], "forward": ["tc"]}
+        agent.configure(["tc"], "[tc]\nforward = false\n")
+        agent.wait_for(lambda: lanes(agent) == {"admit": ["tc"]}, "the swap")
+
+
+def test_a_wrong_configuration_leaves_the_old_one_at_work(agent):
+    """The problem names key, file, line and the nearest key; nothing else changes."""
+    with agent:
+        one, two = agent.add_pod("one"), agent.add_pod("two")
+        two.serve(80)
+        agent.configure(["tc"], "[tc]\nforwrd = false\n")
+        agent.wait_for(lambda: agent.ask("status")["problems"], "the problem")
+        (problem,) = agent.ask("status")["problems"]
+        assert f"{agent.config}:6: tc.forwrd" in problem
+        assert "did you mean 'forward'?" in problem
+        assert lanes(agent) == {"admit": ["tc"], "forward": ["tc"]}
+        assert one.reaches(two.ipv4, 80)
+
+
+def test_traffic_goes_on_when_the_agent_is_killed_and_comes_back(agent):
+    """What is attached needs no agent; the next one finds it, and says that nothing drifted."""
+    with agent:
+        one, two = agent.add_pod("one"), agent.add_pod("two")
+        two.serve(80)
+        connection = one.connect(two.ipv4, 80)
+        agent.kill()
+        connection.sendall(b"still here")
+        assert connection.recv(64) == b"still here"
+        agent.start()
+        connection.sendall(b"and again")
+        assert connection.recv(64) == b"and again"
+        connection.close()
+        status = agent.ask("status")
+        assert status["drift"] == []
+        assert {row["name"] for row in status["endpoints"]} == {"default/one", "default/two"}
+
+
+def test_an_endpoint_that_left_while_no_agent_ran_is_cleaned_up(agent, node):
+    """The next agent removes the rows and links that nobody accounts for."""
+    with agent:
+        one, two = agent.add_pod("one"), agent.add_pod("two")
+    agent.source.delete("default", "one")
+    with agent:
+        assert agent.endpoints() == {two.number}
+    pins = node.call(lambda: sorted(p.name for p in (node.bpffs / "axoneme/links").iterdir()))
+    assert not any(name.endswith(f"-{one.ifindex}") for name in pins)
+
+
+def test_a_broken_endpoint_file_is_named_and_the_others_are_attached(agent):
+    """The file and the field are in the problem."""
+    good = agent.add_pod("good")
+    bad = agent.source.endpoints / "default.bad.json"
+    bad.write_text('{"metadata": {"name": "bad"}, "status": {"id": "x"}}')
+    with agent:
+        assert agent.endpoints() == {good.number}
+        (problem,) = agent.ask("status")["problems"]
+        assert str(bad) in problem
+        assert "$.status" in problem
+
+
+def test_an_endpoint_without_a_device_is_named(agent):
+    """A file that comes before its device, or stays after it, stops nobody."""
+    pod = agent.add_pod("gone")
+    pod.close()
+    with agent:
+        (problem,) = agent.ask("status")["problems"]
+        assert "default/gone" in problem
+        assert pod.ifname in problem
+
+
+def test_the_socket_is_for_root_only(agent):
+    """Mode 0600, in a directory of mode 0700."""
+    with agent:
+        assert stat.S_IMODE((agent.run_dir / "agent.sock").stat().st_mode) == 0o600
+        assert stat.S_IMODE(agent.run_dir.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize(
+    ("request_text", "answer"),
+    [(b"nonsense", "one JSON object"), (b'{"method": "statu"}', "status")],
+)
+def test_a_bad_request_is_answered_with_what_to_write(agent, request_text, answer):
+    """The agent goes on."""
+    import socket
+
+    with agent, socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(agent.run_dir / "agent.sock"))
+        connection.sendall(request_text + b"\n")
+        assert answer in json.loads(connection.recv(4096))["error"]
+        assert agent.ask("status")["pid"]
+
+
+def test_an_unknown_plugin_is_rejected_with_the_nearest_name(agent):
+    """The rest runs, and `axoneme plugins` shows the reason."""
+    agent.configure(["tc", "tcc"])
+    with agent:
+        rows = {row["name"]: row for row in json.loads(command(agent, "plugins", "--json").stdout)}
+        assert rows["tc"]["status"] == "on"
+        assert rows["tcc"]["status"] == "rejected"
+        assert "'tc'" in rows["tcc"]["reason"]
+        assert "rejected" in command(agent, "plugins").stdout
+
+
+def test_metrics_are_prometheus_text(agent):
+    """What the trunks counted is in the exposition."""
+    from prometheus_client.parser import text_string_to_metric_families
+
+    with agent:
+        one, two = agent.add_pod("one"), agent.add_pod("two")
+        two.serve(80)
+        assert one.reaches(two.ipv4, 80)
+        text = command(agent, "metrics").stdout
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    samples = {s.labels["verdict"]: s.value for s in families["axoneme_verdicts"].samples}
+    assert samples["redirect"] > 0
+    assert families["axoneme_endpoints"].samples[0].value == 2
+
+
+def test_without_an_agent_the_command_says_so(agent):
+    """And exits with 1, without a traceback."""
+    result = command(agent, "status")
+    assert result.returncode == 1
+    assert "no agent answers" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_configuration_that_is_wrong_at_the_start_stops_the_agent(agent, node):
+    """Every problem is listed."""
+    agent.configure(["tc"], "colour = 1\n[tc]\nadmit = 3\n")
+    line = [sys.executable, "-m", "axoneme", "agent", "--config", str(agent.config)]
+    process = node.popen(line, stderr=subprocess.PIPE, text=True)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "agent.colour" in errors
+    assert "tc.admit" in errors
+    assert "Traceback" not in errors
