@@ -1,16 +1,23 @@
 # The two commands: `make demo` shows axoneme at work, `make test` tests all of it.
 # Each prepares a fresh Debian 12 by itself; it needs root, git, make and python3.
 
+SHELL  := /bin/bash
 VENV   := .venv
 CACHE  := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/axoneme
 UV     := $(CACHE)/uv/bin/uv
-PYTEST := $(VENV)/bin/python -m pytest
 # The system's python: it starts three times faster in the virtual machines, and has bcc beside it.
 PYTHON := /usr/bin/python3
+PYTEST := $(VENV)/bin/python -m pytest
 
-PACKAGES := ca-certificates clang gcc iperf3 iproute2 iputils-ping kmod libbpf-dev libelf-dev \
-	linux-libc-dev make procps python3-bpfcc python3-dev python3-venv qemu-system-x86 util-linux \
-	xz-utils zlib1g-dev zstd
+PACKAGES := ca-certificates clang clang-format gcc iperf3 iproute2 iputils-ping kmod libbpf-dev \
+	libelf-dev linux-libc-dev make procps python3-bpfcc python3-dev python3-venv \
+	qemu-system-x86 util-linux xz-utils zlib1g-dev zstd
+EXAMPLES := $(patsubst %/pyproject.toml,./%,$(wildcard examples/*/pyproject.toml))
+C_SOURCES = $(shell git ls-files '*.bpf.c' 'core/src/axoneme/bpf/*.h' 'sdk/src/*.h')
+TYPED    := core/src sdk/src plugins/tc/src tests/kernels
+# What runs on every kernel: packets through loaded programs, and attaching.
+ON_KERNELS := tests/packets tests/system/attach plugins examples
+RESULTS  := build/results
 
 .DEFAULT_GOAL := help
 
@@ -21,38 +28,69 @@ help: ## show the targets
 .PHONY: apt
 apt:
 	@dpkg -s $(PACKAGES) >/dev/null 2>&1 || { apt-get update -qq && \
-		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(PACKAGES); }
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+		$(PACKAGES) >/dev/null; }
 
-$(UV):
+$(UV): | apt
 	$(PYTHON) -m venv $(CACHE)/uv
 	$(CACHE)/uv/bin/pip install -q uv
 
+# Examples are no members of the workspace: they are installed as a stranger's plugins are.
 .PHONY: setup
 setup: apt $(UV) ## install what the build needs, and build
-	$(UV) sync -q --python $(PYTHON) --all-packages
+	$(UV) sync -q --python $(PYTHON) --all-packages --inexact
+	$(UV) pip install -q -p $(VENV) --no-build-isolation --no-deps --reinstall $(EXAMPLES)
+
+.PHONY: demo
+demo: setup ## show axoneme at work: a node, two pods, a stranger's plugin under traffic
+	$(VENV)/bin/python examples/demo.py
 
 .PHONY: test
-test: setup lint test-unit test-system test-kernels ## all tests that fit in 90 minutes
+test: setup lint test-unit test-system test-packaging test-kernels ## all that fits in 90 minutes
 
 .PHONY: test-unit
-test-unit: setup ## tests without namespaces and traffic
+test-unit: setup ## without privileges: values, configuration, host, SDK
 	$(PYTEST) tests/core sdk/tests
 
 .PHONY: test-system
-test-system: setup ## packets, nodes and pods on this kernel
-	$(PYTEST) tests/system plugins examples
+test-system: setup ## on this kernel: packets, nodes and pods, the agent
+	@mkdir -p $(RESULTS)
+	$(PYTEST) tests/packets tests/system plugins examples --junit-xml=$(RESULTS)/host.xml
+
+.PHONY: test-packaging
+test-packaging: setup ## wheels in fresh environments
+	$(PYTEST) tests/packaging
 
 .PHONY: test-kernels
-test-kernels: setup ## the same on other kernels, in virtual machines
-	$(VENV)/bin/python -m tests.kernels
+test-kernels: setup ## on Debian's 6.1 and 6.12, in virtual machines
+	@mkdir -p $(RESULTS)
+	@test -f $(RESULTS)/host.xml || $(PYTEST) $(ON_KERNELS) --junit-xml=$(RESULTS)/host.xml
+	$(VENV)/bin/python -m tests.kernels --host-results $(RESULTS)/host.xml -- $(ON_KERNELS)
+
+.PHONY: bench
+bench: setup ## the goals of the issues, measured: build/bench.json
+	$(VENV)/bin/python -m tests.bench
 
 .PHONY: lint
-lint: setup ## style, types and layers
-	$(VENV)/bin/ruff check .
-	$(VENV)/bin/ruff format --check .
+lint: setup ## style, types, layers, C format
+	$(VENV)/bin/ruff check -q .
+	$(VENV)/bin/ruff format -q --check .
+	$(VENV)/bin/mypy $(TYPED)
+	$(VENV)/bin/lint-imports --no-logo >/dev/null || $(VENV)/bin/lint-imports
+	clang-format --dry-run -Werror $(C_SOURCES)
+
+.PHONY: format
+format: setup ## let ruff and clang-format write
+	$(VENV)/bin/ruff check -q --fix .
+	$(VENV)/bin/ruff format -q .
+	clang-format -i $(C_SOURCES)
+
+.PHONY: docs
+docs: setup ## write the generated parts of docs/reference
+	$(VENV)/bin/python docs/generate.py
 
 .PHONY: clean
 clean: $(UV) ## remove what was built, and build the objects again
 	git clean -qxdf --exclude $(VENV)
-	$(UV) sync -q --python $(PYTHON) --all-packages --reinstall-package axoneme \
-		--reinstall-package axoneme-tc
+	$(UV) sync -q --python $(PYTHON) --all-packages --inexact --reinstall-package axoneme \
+		--reinstall-package axoneme-sdk --reinstall-package axoneme-tc

@@ -8,7 +8,16 @@ from pathlib import Path
 
 from cffi import FFI
 
-SOURCES = ("calls.c", "columns.c", "maps.c", "pack.c", "rows.c", "shims.c", "syscalls.c")
+SOURCES = (
+    "calls.c",
+    "columns.c",
+    "maps.c",
+    "pack.c",
+    "rows.c",
+    "shims.c",
+    "syscalls.c",
+    "walk.c",
+)
 DECLARATIONS = ("constants.cdef", "libbpf.cdef", "kernel.h", "rows.h", "maps.h", "pack.h")
 ARCHIVES = ("libbpf.a", "libelf.a", "libz.a")
 

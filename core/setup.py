@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from setuptools import setup
+from setuptools.command.build_py import build_py
+
 from axoneme_sdk.codec import generate
 from axoneme_sdk.compile import BuildError, compile_object
 from axoneme_sdk.declarations import Declarations
-from setuptools import setup
-from setuptools.command.build_py import build_py
 
 TRUNKS = Path("src/axoneme/bpf")
 CODEC = Path("src/axoneme/datapath/_codec.py")

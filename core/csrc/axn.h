@@ -12,4 +12,7 @@
 #include "maps.h"
 #include "pack.h"
 
+/* The kernel's own errno of a map that has no batches. */
+#define ENOTSUPP 524
+
 #endif

@@ -5,69 +5,90 @@
 #include "axn.h"
 #include "store.h"
 
-/* A size that the compiler knows turns each copy into one load and one store. */
-#define COPY(size) \
-	for (uint32_t i = 0; i < count; i++, to += record_size, from += step) \
-		memcpy(to, from, size)
+#define INLINE static inline __attribute__((always_inline))
 
-#define SWAP(bits) \
-	for (uint32_t i = 0; i < count; i++, to += record_size, from += step) { \
-		uint##bits##_t word; \
-		memcpy(&word, from, sizeof word); \
-		word = __builtin_bswap##bits(word); \
-		memcpy(to, &word, sizeof word); \
+struct column {
+	uint8_t *to;
+	const uint8_t *from;
+	uint32_t record_size, step, count;
+};
+
+/* Inlined with a size that the compiler knows, each copy is one load and one store. */
+INLINE void copy_column(struct column column, uint32_t size)
+{
+	for (uint32_t i = 0; i < column.count; i++) {
+		memcpy(column.to, column.from, size);
+		column.to += column.record_size;
+		column.from += column.step;
 	}
+}
 
-static void swap_column(uint8_t *to, uint32_t record_size, uint32_t size, const uint8_t *from, uint32_t step,
-			uint32_t count)
+INLINE void swap_column(struct column column, uint32_t size)
+{
+	struct axn_field field = {.size = size, .kind = AXN_BE};
+	uint64_t word = 0;
+
+	for (uint32_t i = 0; i < column.count; i++) {
+		memcpy(&word, column.from, size);
+		axn_store(column.to, &field, word);
+		column.to += column.record_size;
+		column.from += column.step;
+	}
+}
+
+static void scatter_swapped(struct column column, uint32_t size)
 {
 	switch (size) {
 	case 2:
-		SWAP(16);
+		swap_column(column, 2);
 		break;
 	case 4:
-		SWAP(32);
+		swap_column(column, 4);
 		break;
 	case 8:
-		SWAP(64);
+		swap_column(column, 8);
 		break;
 	default:
-		COPY(1);
+		swap_column(column, size);
 	}
 }
 
-void axn_scatter(void *out, uint32_t record_size, const struct axn_field *field, const void *column, uint32_t step,
-		 uint32_t count)
+static void scatter(struct column column, uint32_t size)
 {
-	uint8_t *to = (uint8_t *)out + field->offset;
-	const uint8_t *from = column;
-
-	if (field->kind == AXN_BE) {
-		swap_column(to, record_size, field->size, from, step, count);
-		return;
-	}
-	switch (field->size) {
+	switch (size) {
 	case 1:
-		COPY(1);
+		copy_column(column, 1);
 		break;
 	case 2:
-		COPY(2);
+		copy_column(column, 2);
 		break;
 	case 4:
-		COPY(4);
+		copy_column(column, 4);
 		break;
 	case 8:
-		COPY(8);
+		copy_column(column, 8);
 		break;
 	case 16:
-		COPY(16);
+		copy_column(column, 16);
 		break;
 	default:
-		COPY(field->size);
+		copy_column(column, size);
 	}
 }
 
-void axn_spread(void *out, const void *values, uint32_t size, uint32_t stride, uint32_t cpus, uint32_t count)
+void axn_scatter(void *out, uint32_t record_size, const struct axn_field *field, const void *column,
+		 uint32_t step, uint32_t count)
+{
+	struct column one = {(uint8_t *)out + field->offset, column, record_size, step, count};
+
+	if (field->kind == AXN_BE)
+		scatter_swapped(one, field->size);
+	else
+		scatter(one, field->size);
+}
+
+void axn_spread(void *out, const void *values, uint32_t size, uint32_t stride, uint32_t cpus,
+		uint32_t count)
 {
 	uint8_t *to = out;
 	const uint8_t *from = values;
@@ -91,8 +112,8 @@ static void sum_row(uint8_t *out, const uint8_t *values, uint32_t stride, uint32
 	}
 }
 
-void axn_sum(void *out, const void *values, uint32_t size, uint32_t stride, uint32_t cpus, uint32_t count,
-	     const struct axn_field *fields, uint32_t field_count)
+void axn_sum(void *out, const void *values, uint32_t size, uint32_t stride, uint32_t cpus,
+	     uint32_t count, const struct axn_field *fields, uint32_t field_count)
 {
 	const uint8_t *from = values;
 	uint8_t *to = out;

@@ -9,6 +9,11 @@
 
 extern uint64_t axn_hash_seed;
 
+static inline uint32_t axn_least(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
 static inline uint64_t axn_fold(uint64_t a, uint64_t b)
 {
 	__uint128_t product = (__uint128_t)a * b;
@@ -55,9 +60,10 @@ static inline int64_t axn_lookup(const struct axn_rows *rows, const uint8_t *key
 
 #define AXN_BLOCK 64u /* keys whose cache misses overlap */
 
-/* Hash up to AXN_BLOCK keys and call the lines that their look-ups will read, first of the index and then of the rows:
- * a look-up alone waits for three of them, one after the other. */
-static inline void axn_hash_block(const struct axn_rows *rows, const uint8_t *keys, uint32_t count, uint32_t *hashes)
+/* Hash up to AXN_BLOCK keys and call the lines that their look-ups will read, first of the index
+ * and then of the rows: a look-up alone waits for three of them, one after the other. */
+static inline void axn_hash_block(const struct axn_rows *rows, const uint8_t *keys, uint32_t count,
+				  uint32_t *hashes)
 {
 	for (uint32_t i = 0; i < count; i++, keys += rows->key_size) {
 		hashes[i] = axn_hash(keys, rows->key_size);

@@ -36,29 +36,33 @@ struct axn_link_info {
 
 /* objects and programs */
 struct bpf_object *axn_object_open(const void *data, size_t size, const char *name);
-int axn_prog_load(int type, int attach_type, const char *name, const char *license, const void *insns, size_t count,
-		  char *log, uint32_t log_size);
-int axn_map_create(int type, const char *name, uint32_t key_size, uint32_t value_size, uint32_t max_entries,
-		   uint32_t flags, int inner_map);
+int axn_prog_load(int type, int attach_type, const char *name, const char *license,
+		  const void *insns, size_t count, char *log, uint32_t log_size);
+int axn_map_create(int type, const char *name, uint32_t key_size, uint32_t value_size,
+		   uint32_t max_entries, uint32_t flags, int inner_map);
 /* *size_out and *ctx_size_out: in the room, out the bytes that came; NULL asks for none. */
-int axn_test_run(int program, const void *data_in, uint32_t size_in, void *data_out, uint32_t *size_out,
-		 const void *ctx_in, uint32_t ctx_size_in, void *ctx_out, uint32_t *ctx_size_out, int repeat,
-		 uint32_t flags, uint32_t *retval, uint32_t *duration);
+int axn_test_run(int program, const void *data_in, uint32_t size_in, void *data_out,
+		 uint32_t *size_out, const void *ctx_in, uint32_t ctx_size_in, void *ctx_out,
+		 uint32_t *ctx_size_out, int repeat, uint32_t flags, uint32_t *retval,
+		 uint32_t *duration);
 
 /* attachment: links */
-int axn_link_create(int program, int target, uint32_t attach_type, uint32_t flags, uint32_t relative,
-		    uint64_t expected_revision);
+int axn_link_create(int program, int target, uint32_t attach_type, uint32_t flags,
+		    uint32_t relative, uint64_t expected_revision);
 int axn_link_update(int link, int program);
 int axn_link_replace(int link, int program, int expected_program);
-/* *count: in the room of both arrays, out what is attached (-ENOSPC: more than the room). link_ids, attach_flags and
- * revision may be NULL; kernels before 6.6 know neither link_ids nor revisions. */
-int axn_prog_query(int target, uint32_t attach_type, uint32_t flags, uint32_t *prog_ids, uint32_t *link_ids,
-		   uint32_t *count, uint32_t *attach_flags, uint64_t *revision);
+/* *count: in the room of both arrays, out what is attached (-ENOSPC: more than the room).
+ * link_ids, attach_flags and revision may be NULL; kernels before 6.6 know neither link_ids nor
+ * revisions. */
+int axn_prog_query(int target, uint32_t attach_type, uint32_t flags, uint32_t *prog_ids,
+		   uint32_t *link_ids, uint32_t *count, uint32_t *attach_flags, uint64_t *revision);
 
-/* attachment: clsact filters and XDP over netlink. point: BPF_TC_INGRESS, BPF_TC_EGRESS, or both to destroy the qdisc. */
+/* attachment: clsact filters and XDP over netlink. point: BPF_TC_INGRESS, BPF_TC_EGRESS, or both
+ * to destroy the qdisc. */
 int axn_tc_create(int ifindex, int point);
 int axn_tc_destroy(int ifindex, int point);
-int axn_tc_attach(int ifindex, int point, int program, uint32_t handle, uint32_t priority, uint32_t flags);
+int axn_tc_attach(int ifindex, int point, int program, uint32_t handle, uint32_t priority,
+		  uint32_t flags);
 int axn_tc_detach(int ifindex, int point, uint32_t handle, uint32_t priority);
 int axn_tc_query(int ifindex, int point, uint32_t handle, uint32_t priority, uint32_t *prog_id);
 /* program -1 detaches; expected_program 0 stands for any. */

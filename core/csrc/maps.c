@@ -1,29 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Maps written, emptied, read and compared in batches: maps.h says what each function does. */
+/* Maps written and emptied in batches: maps.h says what each function does. */
 #include <errno.h>
-#include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <bpf/bpf.h>
 
 #include "axn.h"
 #include "hash.h"
-
-#ifndef ENOTSUPP
-#define ENOTSUPP 524 /* the kernel's own: this type of map has no batches */
-#endif
-
-#define STALLS 64 /* batches in a row that brought nothing, before a reader gives up */
-
-/* The place in a map from where the next batch is read. */
-struct walk {
-	const struct axn_map *map;
-	uint8_t *here, *next;
-	uint64_t seen;
-	uint32_t batch, stalls;
-	bool started, by_element, ended;
-};
 
 void axn_trie_trim(void *keys, uint32_t key_size, uint32_t count)
 {
@@ -41,8 +24,8 @@ void axn_trie_trim(void *keys, uint32_t key_size, uint32_t count)
 	}
 }
 
-static int write_elements(const struct axn_map *map, const uint8_t *keys, const uint8_t *values, uint32_t count,
-			  uint32_t *done)
+static int write_elements(const struct axn_map *map, const uint8_t *keys, const uint8_t *values,
+			  uint32_t count, uint32_t *done)
 {
 	for (uint32_t i = 0; i < count; i++, ++*done) {
 		int error = bpf_map_update_elem(map->fd, keys + (size_t)i * map->key_size,
@@ -54,13 +37,14 @@ static int write_elements(const struct axn_map *map, const uint8_t *keys, const 
 	return 0;
 }
 
-int axn_map_write(const struct axn_map *map, const void *keys, const void *values, uint32_t count, uint32_t *done)
+int axn_map_write(const struct axn_map *map, const void *keys, const void *values, uint32_t count,
+		  uint32_t *done)
 {
 	*done = 0;
 	while (*done < count) {
 		const uint8_t *key = (const uint8_t *)keys + (size_t)*done * map->key_size;
 		const uint8_t *value = (const uint8_t *)values + (size_t)*done * map->value_size;
-		uint32_t asked = count - *done < map->batch ? count - *done : map->batch, landed = asked;
+		uint32_t asked = axn_least(count - *done, map->batch), landed = asked;
 		int error = bpf_map_update_batch(map->fd, key, value, &landed, NULL);
 
 		if (error == -ENOTSUPP)
@@ -75,7 +59,8 @@ int axn_map_write(const struct axn_map *map, const void *keys, const void *value
 	return 0;
 }
 
-static int delete_elements(const struct axn_map *map, const uint8_t *keys, uint32_t count, uint32_t *done)
+static int delete_elements(const struct axn_map *map, const uint8_t *keys, uint32_t count,
+			   uint32_t *done)
 {
 	for (uint32_t i = 0; i < count; i++) {
 		int error = bpf_map_delete_elem(map->fd, keys + (size_t)i * map->key_size);
@@ -94,7 +79,7 @@ int axn_map_delete(const struct axn_map *map, const void *keys, uint32_t count, 
 	*done = 0;
 	while (at < count) {
 		const uint8_t *key = (const uint8_t *)keys + (size_t)at * map->key_size;
-		uint32_t asked = count - at < map->batch ? count - at : map->batch, gone = asked;
+		uint32_t asked = axn_least(count - at, map->batch), gone = asked;
 		int error = bpf_map_delete_batch(map->fd, key, &gone, NULL);
 
 		if (error == -ENOTSUPP)
@@ -111,199 +96,42 @@ int axn_map_delete(const struct axn_map *map, const void *keys, uint32_t count, 
 	return 0;
 }
 
-static int walk_begin(struct walk *walk, const struct axn_map *map)
+static uint32_t run_length(const struct axn_rows *rows, uint32_t first, uint32_t mask,
+			   uint32_t value)
 {
-	/* Hash maps keep their place in 4 bytes, all others in a key. */
-	size_t size = map->key_size < 8 ? 8 : map->key_size;
+	uint32_t row = first;
 
-	*walk = (struct walk){ .map = map, .batch = map->batch, .here = malloc(2 * size) };
-	walk->next = walk->here + size;
-	return walk->here ? 0 : -ENOMEM;
+	while (row < rows->count && (rows->marks[row] & mask) == value)
+		row++;
+	return row - first;
 }
 
-static void walk_step(struct walk *walk)
+/* Long runs of marked rows are written where they lie, the others are gathered first. */
+int axn_map_write_marked(const struct axn_map *map, struct axn_rows *rows, uint32_t mask,
+			 uint32_t value, uint32_t *done)
 {
-	uint8_t *here = walk->here;
-
-	walk->here = walk->next;
-	walk->next = here;
-	walk->started = true;
-}
-
-static void walk_end(struct walk *walk)
-{
-	free(walk->here < walk->next ? walk->here : walk->next);
-}
-
-static int walk_elements(struct walk *walk, uint8_t *keys, uint8_t *values, uint32_t *count)
-{
-	const struct axn_map *map = walk->map;
-
-	for (*count = 0; *count < walk->batch;) {
-		int error = bpf_map_get_next_key(map->fd, walk->started ? walk->here : NULL, walk->next);
-
-		if (error == -ENOENT) {
-			walk->ended = true;
-			return 0;
-		}
-		if (error)
-			return error;
-		walk_step(walk);
-		error = bpf_map_lookup_elem(map->fd, walk->here, values + (size_t)*count * map->value_size);
-		if (error && error != -ENOENT)
-			return error;
-		if (!error)
-			memcpy(keys + (size_t)(*count)++ * map->key_size, walk->here, map->key_size);
-	}
-	return 0;
-}
-
-/* One batch into keys and values, which have room for walk->batch rows. -ENOSPC: make walk->batch bigger. */
-static int walk_batch(struct walk *walk, uint8_t *keys, uint8_t *values, uint32_t *count)
-{
-	const struct axn_map *map = walk->map;
-	int error;
-
-	if (walk->by_element)
-		return walk_elements(walk, keys, values, count);
-	*count = walk->batch;
-	error = bpf_map_lookup_batch(map->fd, walk->started ? walk->here : NULL, walk->next, keys, values, count, NULL);
-	if (error == -ENOTSUPP) {
-		walk->by_element = true;
-		return walk_elements(walk, keys, values, count);
-	}
-	if (error == -ENOENT)
-		walk->ended = true;
-	else if (error && error != -EINTR && error != -EAGAIN) /* those two: a row vanished under the reader */
-		return error;
-	else if (!error || *count)
-		walk_step(walk);
-	return 0;
-}
-
-/* As walk_batch; gives up where deletions send the reader back to the beginning again and again. */
-static int walk_next(struct walk *walk, uint8_t *keys, uint8_t *values, uint32_t *count)
-{
-	int error = walk_batch(walk, keys, values, count);
-
-	if (error)
-		return error;
-	if (walk->map->flags & AXN_TRIE)
-		axn_trie_trim(keys, walk->map->key_size, *count);
-	walk->seen += *count;
-	walk->stalls = *count ? 0 : walk->stalls + 1;
-	if (!walk->ended && (walk->stalls > STALLS || walk->seen > 4 * (uint64_t)walk->map->max_entries + walk->batch))
-		return -EAGAIN;
-	return 0;
-}
-
-int axn_map_read(const struct axn_map *map, struct axn_rows *rows)
-{
-	struct walk walk;
-	uint32_t count;
-	int error = walk_begin(&walk, map);
-
-	while (!error && !walk.ended) {
-		error = axn_rows_reserve(rows, walk.batch);
-		if (error)
-			break;
-		error = walk_next(&walk, axn_key(rows, rows->count), axn_value(rows, rows->count), &count);
-		if (error == -ENOSPC) { /* a bucket of the hash is longer than the batch */
-			walk.batch *= 2;
-			error = 0;
-		} else if (!error) {
-			memset(rows->marks + rows->count, 0, count);
-			rows->count += count;
-		}
-	}
-	walk_end(&walk);
-	return error;
-}
-
-static bool all_zero(const uint8_t *bytes, uint32_t size)
-{
-	for (uint32_t i = 0; i < size; i++)
-		if (bytes[i])
-			return false;
-	return true;
-}
-
-static int compare_row(const struct axn_map *map, struct axn_rows *desired, struct axn_rows *stale,
-		       const uint8_t *key, const uint8_t *value, uint32_t hash)
-{
-	int64_t row = axn_lookup(desired, key, hash);
-
-	if (row < 0) {
-		if (map->flags & AXN_ARRAY && all_zero(value, map->value_size))
-			return 0;
-		return axn_rows_append(stale, key, value, 1);
-	}
-	desired->marks[row] |= AXN_SEEN;
-	if (memcmp(axn_value(desired, row), value, map->value_size))
-		desired->marks[row] |= AXN_DIFFERS;
-	return 0;
-}
-
-static int compare_batch(const struct axn_map *map, struct axn_rows *desired, struct axn_rows *stale,
-			 const struct axn_rows *read, uint32_t count)
-{
-	uint32_t hashes[AXN_BLOCK];
-	int error = 0;
-
-	for (uint32_t i = 0; i < count && !error; i++) {
-		if (i % AXN_BLOCK == 0)
-			axn_hash_block(desired, axn_key(read, i), count - i < AXN_BLOCK ? count - i : AXN_BLOCK,
-				       hashes);
-		error = compare_row(map, desired, stale, axn_key(read, i), axn_value(read, i), hashes[i % AXN_BLOCK]);
-	}
-	return error;
-}
-
-int axn_map_compare(const struct axn_map *map, struct axn_rows *desired, struct axn_rows *stale)
-{
-	struct axn_rows *read = axn_rows_new(map->key_size, map->value_size); /* one batch, again and again */
-	struct walk walk;
-	uint32_t count;
-	int error;
-
-	if (!read)
-		return -ENOMEM;
-	error = walk_begin(&walk, map);
-	if (!error)
-		error = axn_rows_index(desired);
-	for (uint32_t row = 0; !error && row < desired->count; row++)
-		desired->marks[row] &= AXN_PENDING;
-	while (!error && !walk.ended) {
-		error = axn_rows_reserve(read, walk.batch);
-		if (!error)
-			error = walk_next(&walk, read->keys, read->values, &count);
-		if (error == -ENOSPC) {
-			walk.batch *= 2;
-			error = 0;
-		} else if (!error) {
-			error = compare_batch(map, desired, stale, read, count);
-		}
-	}
-	if (!error)
-		error = axn_rows_index(stale);
-	walk_end(&walk);
-	axn_rows_free(read);
-	return error;
-}
-
-int axn_map_write_marked(const struct axn_map *map, struct axn_rows *rows, uint32_t mask, uint32_t value,
-			 uint32_t *done)
-{
-	struct axn_rows *chosen = axn_rows_new(map->key_size, map->value_size);
-	int error = chosen ? 0 : -ENOMEM;
+	struct axn_rows *gathered = axn_rows_new(map->key_size, map->value_size);
+	uint32_t landed, run;
+	int error = gathered ? 0 : -ENOMEM;
 
 	*done = 0;
-	for (uint32_t row = 0; !error && row < rows->count; row++)
-		if ((rows->marks[row] & mask) == value)
-			error = axn_rows_append(chosen, axn_key(rows, row), axn_value(rows, row), 1);
-	if (!error)
-		error = axn_map_write(map, chosen->keys, chosen->values, chosen->count, done);
-	if (chosen)
-		axn_rows_free(chosen);
+	for (uint32_t row = 0; !error && row < rows->count; row += run ? run : 1) {
+		run = run_length(rows, row, mask, value);
+		if (run < map->batch) {
+			error = axn_rows_append(gathered, axn_key(rows, row), axn_value(rows, row),
+						run);
+		} else {
+			error = axn_map_write(map, axn_key(rows, row), axn_value(rows, row), run,
+					      &landed);
+			*done += landed;
+		}
+	}
+	if (!error) {
+		error = axn_map_write(map, gathered->keys, gathered->values, gathered->count,
+				      &landed);
+		*done += landed;
+	}
+	if (gathered)
+		axn_rows_free(gathered);
 	return error;
 }

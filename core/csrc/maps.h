@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Maps written, emptied, read and compared in batches; a map without batches, one element at a time.
- * An int below 0 is -errno. `batch` is how many rows one call of the kernel takes.
+/* Maps written, emptied, read and compared in batches; a map without batches, one element at a
+ * time. An int below 0 is -errno. `batch` is how many rows one call of the kernel takes.
  * Included by axn.h and read by cffi: plain declarations only. */
 
 #define AXN_TRIE 1 /* the keys are prefixes: the bits behind the prefix do not count */
@@ -15,14 +15,17 @@ struct axn_map {
 };
 
 /* *done: rows that landed. */
-int axn_map_write(const struct axn_map *, const void *keys, const void *values, uint32_t count, uint32_t *done);
+int axn_map_write(const struct axn_map *, const void *keys, const void *values, uint32_t count,
+		  uint32_t *done);
 /* Absent keys are passed over. *done: rows that were there. */
 int axn_map_delete(const struct axn_map *, const void *keys, uint32_t count, uint32_t *done);
 /* Append all rows of the map to `rows`. -EAGAIN: the map changes too fast to be read. */
 int axn_map_read(const struct axn_map *, struct axn_rows *rows);
-/* Mark each of `desired` as AXN_SEEN, AXN_SEEN | AXN_DIFFERS, or neither (absent); `stale` takes what else is there. */
+/* Mark each of `desired` as AXN_SEEN, AXN_SEEN | AXN_DIFFERS, or neither (absent); `stale` takes
+ * what else is there. */
 int axn_map_compare(const struct axn_map *, struct axn_rows *desired, struct axn_rows *stale);
 /* Write the rows whose marks under `mask` are `value`. *done: rows that landed. */
-int axn_map_write_marked(const struct axn_map *, struct axn_rows *rows, uint32_t mask, uint32_t value, uint32_t *done);
+int axn_map_write_marked(const struct axn_map *, struct axn_rows *rows, uint32_t mask,
+			 uint32_t value, uint32_t *done);
 /* Clear the bits behind the prefix in the keys of a trie. */
 void axn_trie_trim(void *keys, uint32_t key_size, uint32_t count);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Packed records from Python objects, read by name in one call for many. The only C file that touches Python objects:
- * cffi released the interpreter before the call, so it is taken again here. */
+/* Packed records from Python objects, read by name in one call for many. The only C file that
+ * touches Python objects: cffi released the interpreter before the call, so it is taken again
+ * here. */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
@@ -9,7 +10,8 @@
 
 enum form { OBJECT, DICT, INTEGER, WHOLE };
 
-/* A record of which the next item is packed. Items of one type follow each other: its form is looked up once. */
+/* A record of which the next item is packed. Items of one type follow each other: its form is
+ * looked up once. */
 struct packer {
 	const struct axn_record *record;
 	uint8_t *out;
@@ -18,7 +20,8 @@ struct packer {
 	uint32_t field;
 };
 
-/* Go from attribute to attribute, or from key to key; NULL without an exception set where the way ends early. */
+/* Go from attribute to attribute, or from key to key; NULL without an exception set where the
+ * way ends early. */
 static PyObject *follow(PyObject *item, PyObject *path)
 {
 	PyObject *value = Py_NewRef(item);
@@ -27,7 +30,8 @@ static PyObject *follow(PyObject *item, PyObject *path)
 	for (Py_ssize_t i = 0; value && i < steps; i++) {
 		PyObject *step = PyTuple_GetItem(path, i);
 		bool by_key = PyDict_Check(value) || !PyUnicode_Check(step);
-		PyObject *inner = by_key ? PyObject_GetItem(value, step) : PyObject_GetAttr(value, step);
+		PyObject *inner =
+			by_key ? PyObject_GetItem(value, step) : PyObject_GetAttr(value, step);
 
 		Py_DECREF(value);
 		value = inner;
@@ -181,20 +185,23 @@ static uint32_t pack_item(struct packer *packer, PyObject *item)
 	return pack_fields(packer, item);
 }
 
-static bool pack_rows(PyObject *items, struct packer *packers, uint32_t parts, struct axn_fault *fault)
+static bool pack_rows(PyObject *items, struct packer *packers, uint32_t parts,
+		      struct axn_fault *fault)
 {
 	Py_ssize_t count = PyTuple_Size(items);
 
 	for (Py_ssize_t row = 0; row < count; row++) {
 		PyObject *item = PyTuple_GetItem(items, row);
-		bool pair = parts == 2 && Py_IS_TYPE(item, &PyTuple_Type) && PyTuple_Size(item) == 2;
+		bool pair =
+			parts == 2 && Py_IS_TYPE(item, &PyTuple_Type) && PyTuple_Size(item) == 2;
 
 		for (uint32_t part = 0; part < parts; part++) {
 			struct packer *packer = &packers[part];
-			uint32_t code = pack_item(packer, pair ? PyTuple_GetItem(item, part) : item);
+			uint32_t code =
+				pack_item(packer, pair ? PyTuple_GetItem(item, part) : item);
 
 			if (code) {
-				*fault = (struct axn_fault){ row, packer->field, code, part };
+				*fault = (struct axn_fault){row, packer->field, code, part};
 				return true;
 			}
 			packer->out += packer->record->size;
@@ -203,10 +210,10 @@ static bool pack_rows(PyObject *items, struct packer *packers, uint32_t parts, s
 	return false;
 }
 
-int axn_pack(uintptr_t items, const struct axn_record *key, void *keys, const struct axn_record *value, void *values,
-	     struct axn_fault *fault)
+int axn_pack(uintptr_t items, const struct axn_record *key, void *keys,
+	     const struct axn_record *value, void *values, struct axn_fault *fault)
 {
-	struct packer packers[] = { { .record = key, .out = keys }, { .record = value, .out = values } };
+	struct packer packers[] = {{.record = key, .out = keys}, {.record = value, .out = values}};
 	PyGILState_STATE state = PyGILState_Ensure();
 	bool failed = pack_rows((PyObject *)items, packers, value ? 2 : 1, fault);
 

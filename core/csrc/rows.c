@@ -53,7 +53,8 @@ static int resize(uint8_t **array, size_t size)
 
 int axn_rows_reserve(struct axn_rows *rows, uint32_t extra)
 {
-	uint64_t wanted = (uint64_t)rows->count + extra, room = rows->room ? rows->room : FIRST_ROOM;
+	uint64_t wanted = (uint64_t)rows->count + extra,
+		 room = rows->room ? rows->room : FIRST_ROOM;
 
 	if (wanted <= rows->room)
 		return 0;
@@ -68,9 +69,9 @@ int axn_rows_reserve(struct axn_rows *rows, uint32_t extra)
 
 int axn_rows_append(struct axn_rows *rows, const void *keys, const void *values, uint32_t count)
 {
-	int error = axn_rows_reserve(rows, count);
+	int error = count ? axn_rows_reserve(rows, count) : 0;
 
-	if (error)
+	if (error || !count)
 		return error;
 	memcpy(axn_key(rows, rows->count), keys, (size_t)count * rows->key_size);
 	memcpy(axn_value(rows, rows->count), values, (size_t)count * rows->value_size);
@@ -91,7 +92,8 @@ static void slot_fill(struct axn_rows *rows, uint32_t hash, uint32_t row)
 /* At most half of the slots are ever in use. */
 static int grow_index(struct axn_rows *rows, uint64_t wanted)
 {
-	uint64_t size = rows->slots ? rows->slot_mask + 1 : 2 * FIRST_ROOM, old_size = rows->slots ? size : 0;
+	uint64_t size = rows->slots ? rows->slot_mask + 1 : 2 * FIRST_ROOM,
+		 old_size = rows->slots ? size : 0;
 	uint64_t *old = rows->slots, *fresh;
 
 	if (old && 2 * wanted <= size)
@@ -205,7 +207,7 @@ int64_t axn_rows_put(struct axn_rows *rows, const void *keys, const void *values
 		return -ENOMEM;
 	for (uint32_t i = 0; i < count; i++, key += rows->key_size, value += rows->value_size) {
 		if (i % AXN_BLOCK == 0)
-			axn_hash_block(rows, key, count - i < AXN_BLOCK ? count - i : AXN_BLOCK, hashes);
+			axn_hash_block(rows, key, axn_least(count - i, AXN_BLOCK), hashes);
 		changed += put_row(rows, key, value, hashes[i % AXN_BLOCK]);
 	}
 	return changed;
@@ -213,7 +215,8 @@ int64_t axn_rows_put(struct axn_rows *rows, const void *keys, const void *values
 
 static int reserve_gone(struct axn_rows *rows, uint32_t count)
 {
-	uint64_t wanted = (uint64_t)rows->gone_count + count, room = rows->gone_room ? rows->gone_room : FIRST_ROOM;
+	uint64_t wanted = (uint64_t)rows->gone_count + count,
+		 room = rows->gone_room ? rows->gone_room : FIRST_ROOM;
 
 	if (wanted <= rows->gone_room)
 		return 0;
@@ -245,7 +248,8 @@ int64_t axn_rows_discard(struct axn_rows *rows, const void *keys, uint32_t count
 		}
 		move_last(rows, row);
 		rows->indexed = rows->count;
-		memcpy(rows->gone + (size_t)rows->gone_count++ * rows->key_size, key, rows->key_size);
+		memcpy(rows->gone + (size_t)rows->gone_count++ * rows->key_size, key,
+		       rows->key_size);
 		discarded++;
 	}
 	return discarded;
@@ -267,7 +271,8 @@ int axn_rows_same(struct axn_rows *a, struct axn_rows *b)
 	return 1;
 }
 
-uint32_t axn_rows_marked(const struct axn_rows *rows, uint32_t mask, uint32_t value, uint32_t *some, uint32_t room)
+uint32_t axn_rows_marked(const struct axn_rows *rows, uint32_t mask, uint32_t value, uint32_t *some,
+			 uint32_t room)
 {
 	uint32_t count = 0;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows kept packed: keys and values of one size each, in two arrays without gaps, found by key through an index.
- * An int below 0 is -errno. One thread at a time.
- * Included by axn.h and read by cffi: plain declarations only. */
+/* Rows kept packed: keys and values of one size each, in two arrays without gaps, found by key
+ * through an index. An int below 0 is -errno. One thread at a time. Included by axn.h and read
+ * by cffi: plain declarations only. */
 
 #define AXN_PENDING 1 /* put or changed since axn_rows_settle */
 #define AXN_SEEN 2 /* a comparison found the key */
@@ -34,8 +34,10 @@ int64_t axn_rows_put(struct axn_rows *, const void *keys, const void *values, ui
 int64_t axn_rows_discard(struct axn_rows *, const void *keys, uint32_t count);
 /* 1 where both hold the same rows in whatever order. */
 int axn_rows_same(struct axn_rows *, struct axn_rows *);
-/* How many rows have the marks `value` under `mask`; the numbers of the first of them go to `some`. */
-uint32_t axn_rows_marked(const struct axn_rows *, uint32_t mask, uint32_t value, uint32_t *some, uint32_t room);
+/* How many rows have the marks `value` under `mask`; the numbers of the first of them go to
+ * `some`. */
+uint32_t axn_rows_marked(const struct axn_rows *, uint32_t mask, uint32_t value, uint32_t *some,
+			 uint32_t room);
 /* Drop from `gone` the keys that came back; returns how many are left. */
 int64_t axn_rows_gone(struct axn_rows *);
 /* Forget what is pending: the map has it. */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What lets the static archives of libbpf and libelf stand inside a shared object, and libbpf's messages.
+/* What lets the static archives of libbpf and libelf stand inside a shared object, and libbpf's
+ * messages.
  *
- * Debian builds both archives for executables. Only two things in them stand in the way of a shared object:
- * libelf keeps its error in local-exec TLS (elf_error.o): with its three functions here the linker never takes that file;
- * libbpf reaches `stderr` as if it lay in the same file: so it does, a hidden one of our own. */
+ * Debian builds both for executables, and only two things in them stand in the way. libelf keeps
+ * its error in local-exec TLS (elf_error.o): with that file's three functions here, the linker
+ * never takes it. libbpf reaches `stderr` as if it lay in the same file: so it does, a hidden one
+ * of our own. */
 #define _GNU_SOURCE
 #include <stdarg.h>
 #include <stdio.h>
@@ -41,7 +43,8 @@ HIDDEN const char *elf_errmsg(int error)
 	return "libelf cannot read this object";
 }
 
-/* libbpf prints what netlink refuses to stderr and nowhere else: it is a message like the others. */
+/* libbpf prints what netlink refuses to stderr and nowhere else: it is a message like the
+ * others. */
 static ssize_t write_line(void *cookie, const char *text, size_t size)
 {
 	char *line;
@@ -60,7 +63,7 @@ HIDDEN FILE *axn_stderr __asm__("stderr");
 
 __attribute__((constructor)) static void open_stderr(void)
 {
-	axn_stderr = fopencookie(NULL, "w", (cookie_io_functions_t){ .write = write_line });
+	axn_stderr = fopencookie(NULL, "w", (cookie_io_functions_t){.write = write_line});
 	if (!axn_stderr)
 		abort(); /* no memory for one FILE while Python loads a module */
 	setvbuf(axn_stderr, NULL, _IOLBF, BUFSIZ);

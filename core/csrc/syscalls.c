@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bpf(2) where libbpf 1.1 and the headers of kernel 6.1 are too old, and the kernel's information records made flat. */
+/* bpf(2) where libbpf 1.1 and the headers of kernel 6.1 are too old, and the kernel's
+ * information records made flat. */
 #include <errno.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -29,11 +30,23 @@ struct prog_query {
 struct raw_link {
 	uint32_t type, id, prog_id, unused;
 	union {
-		struct { uint64_t name; uint32_t name_size; } raw_tracepoint;
-		struct { uint32_t attach_type, target_id; } tracing;
-		struct { uint64_t id; uint32_t attach_type; } cgroup;
-		struct { uint32_t inode, attach_type; } netns;
-		struct { uint32_t ifindex, attach_type; } device; /* xdp (without the attach type) and tcx */
+		struct {
+			uint64_t name;
+			uint32_t name_size;
+		} raw_tracepoint;
+		struct {
+			uint32_t attach_type, target_id;
+		} tracing;
+		struct {
+			uint64_t id;
+			uint32_t attach_type;
+		} cgroup;
+		struct {
+			uint32_t inode, attach_type;
+		} netns;
+		struct {
+			uint32_t ifindex, attach_type;
+		} device; /* xdp (without the attach type) and tcx */
 		uint64_t room[14];
 	};
 };
@@ -45,23 +58,31 @@ static int bpf(int command, void *arguments, size_t size)
 	return result < 0 ? -errno : (int)result;
 }
 
-int axn_link_create(int program, int target, uint32_t attach_type, uint32_t flags, uint32_t relative,
-		    uint64_t expected_revision)
+int axn_link_create(int program, int target, uint32_t attach_type, uint32_t flags,
+		    uint32_t relative, uint64_t expected_revision)
 {
 	struct link_create arguments = {
-		.program = program, .target = target, .attach_type = attach_type,
-		.flags = flags, .relative = relative, .expected_revision = expected_revision,
+		.program = program,
+		.target = target,
+		.attach_type = attach_type,
+		.flags = flags,
+		.relative = relative,
+		.expected_revision = expected_revision,
 	};
 
 	return bpf(BPF_LINK_CREATE, &arguments, sizeof arguments);
 }
 
-int axn_prog_query(int target, uint32_t attach_type, uint32_t flags, uint32_t *prog_ids, uint32_t *link_ids,
-		   uint32_t *count, uint32_t *attach_flags, uint64_t *revision)
+int axn_prog_query(int target, uint32_t attach_type, uint32_t flags, uint32_t *prog_ids,
+		   uint32_t *link_ids, uint32_t *count, uint32_t *attach_flags, uint64_t *revision)
 {
 	struct prog_query arguments = {
-		.target = target, .attach_type = attach_type, .flags = flags,
-		.prog_ids = ADDRESS(prog_ids), .link_ids = ADDRESS(link_ids), .count = *count,
+		.target = target,
+		.attach_type = attach_type,
+		.flags = flags,
+		.prog_ids = ADDRESS(prog_ids),
+		.link_ids = ADDRESS(link_ids),
+		.count = *count,
 	};
 	int error = bpf(BPF_PROG_QUERY, &arguments, sizeof arguments);
 
@@ -75,17 +96,24 @@ int axn_prog_query(int target, uint32_t attach_type, uint32_t flags, uint32_t *p
 
 int axn_prog_info(int fd, struct axn_prog_info *info, uint32_t *map_ids, uint32_t room)
 {
-	struct bpf_prog_info raw = { .nr_map_ids = room, .map_ids = ADDRESS(map_ids) };
+	struct bpf_prog_info raw = {.nr_map_ids = room, .map_ids = ADDRESS(map_ids)};
 	uint32_t size = sizeof raw;
 	int error = bpf_obj_get_info_by_fd(fd, &raw, &size);
 
 	if (error)
 		return error;
 	*info = (struct axn_prog_info){
-		.type = raw.type, .id = raw.id, .btf_id = raw.btf_id, .map_count = raw.nr_map_ids,
-		.xlated_size = raw.xlated_prog_len, .jited_size = raw.jited_prog_len,
-		.verified_insns = raw.verified_insns, .run_misses = raw.recursion_misses,
-		.load_time = raw.load_time, .run_time_ns = raw.run_time_ns, .run_count = raw.run_cnt,
+		.type = raw.type,
+		.id = raw.id,
+		.btf_id = raw.btf_id,
+		.map_count = raw.nr_map_ids,
+		.xlated_size = raw.xlated_prog_len,
+		.jited_size = raw.jited_prog_len,
+		.verified_insns = raw.verified_insns,
+		.run_misses = raw.recursion_misses,
+		.load_time = raw.load_time,
+		.run_time_ns = raw.run_time_ns,
+		.run_count = raw.run_cnt,
 	};
 	memcpy(info->tag, raw.tag, sizeof info->tag);
 	memcpy(info->name, raw.name, sizeof info->name);
@@ -94,16 +122,22 @@ int axn_prog_info(int fd, struct axn_prog_info *info, uint32_t *map_ids, uint32_
 
 int axn_map_info(int fd, struct axn_map_info *info)
 {
-	struct bpf_map_info raw = { 0 };
+	struct bpf_map_info raw = {0};
 	uint32_t size = sizeof raw;
 	int error = bpf_obj_get_info_by_fd(fd, &raw, &size);
 
 	if (error)
 		return error;
 	*info = (struct axn_map_info){
-		.type = raw.type, .id = raw.id, .key_size = raw.key_size, .value_size = raw.value_size,
-		.max_entries = raw.max_entries, .flags = raw.map_flags, .ifindex = raw.ifindex,
-		.btf_id = raw.btf_id, .btf_key_type_id = raw.btf_key_type_id,
+		.type = raw.type,
+		.id = raw.id,
+		.key_size = raw.key_size,
+		.value_size = raw.value_size,
+		.max_entries = raw.max_entries,
+		.flags = raw.map_flags,
+		.ifindex = raw.ifindex,
+		.btf_id = raw.btf_id,
+		.btf_key_type_id = raw.btf_key_type_id,
 		.btf_value_type_id = raw.btf_value_type_id,
 	};
 	memcpy(info->name, raw.name, sizeof info->name);
@@ -138,7 +172,7 @@ static void fill_link(struct axn_link_info *info, const struct raw_link *raw)
 
 int axn_link_info(int fd, struct axn_link_info *info)
 {
-	struct raw_link raw = { 0 };
+	struct raw_link raw = {0};
 	uint32_t size = sizeof raw;
 	int error = bpf_obj_get_info_by_fd(fd, &raw, &size);
 
@@ -161,7 +195,10 @@ int axn_link_info(int fd, struct axn_link_info *info)
 int axn_btf_read(int fd, void *data, uint32_t *size, uint32_t *id, char *name, uint32_t name_room)
 {
 	struct bpf_btf_info raw = {
-		.btf = ADDRESS(data), .btf_size = data ? *size : 0, .name = ADDRESS(name), .name_len = name_room,
+		.btf = ADDRESS(data),
+		.btf_size = data ? *size : 0,
+		.name = ADDRESS(name),
+		.name_len = name_room,
 	};
 	uint32_t raw_size = sizeof raw;
 	int error = bpf_obj_get_info_by_fd(fd, &raw, &raw_size);

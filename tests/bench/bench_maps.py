@@ -18,10 +18,10 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from attrs import frozen
+from tests.bench.results import Result
 
 from axoneme._bpf import ffi, lib
 from axoneme.datapath.tables import Layout, Rows, Table
-from tests.bench.results import Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -57,7 +57,7 @@ def run() -> list[Result]:
 
 
 def _addresses() -> list[bytes]:
-    chosen = random.Random(3)  # noqa: S311 - the same rows each time
+    chosen = random.Random(3)  # the same rows each time
     return [bytes(10) + b"\xff\xff" + chosen.randbytes(4) for _ in range(ROWS)]
 
 

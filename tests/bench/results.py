@@ -37,3 +37,7 @@ class Result:
             "at_least": self.at_least,
             "met": self.met,
         }
+
+
+class BenchError(Exception):
+    """A benchmark did not measure what it says: the message names what went wrong."""

@@ -254,7 +254,7 @@ def test_a_validator_sees_the_defaults_of_other_fields():
         "Settings",
         {
             "names": attrs.field(type=list[str], factory=lambda: ["a"]),
-            "chosen": attrs.field(type=str, validator=known),
+            "chosen": attrs.field(type=str, validator=known, kw_only=True),
         },
     )
     assert faults_of(settings, {"chosen": "b"}) == ["chosen: must be one of ['a']"]

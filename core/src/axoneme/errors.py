@@ -35,6 +35,7 @@ class AxonemeError(Exception):
         self.message = message
 
     def __str__(self) -> str:
+        """Return the sentence; the classes below put their facts beside it."""
         return self.message
 
     def __reduce__(self) -> tuple[Callable[..., AxonemeError], tuple[Any, ...], dict[str, Any]]:
@@ -57,6 +58,7 @@ class Problem:
     nearest: str | None = None
 
     def __str__(self) -> str:
+        """Return file, line, key, sentence and hint."""
         place = f"{self.file}:{self.line}" if self.line else self.file
         hint = f"; did you mean {self.nearest!r}?" if self.nearest else ""
         return ": ".join(filter(None, (place, self.key, self.message))) + hint
@@ -78,14 +80,15 @@ class PluginError(AxonemeError):
         self.plugin = plugin
 
     def __str__(self) -> str:
+        """Return the sentence with the plugin."""
         return f"plugin {self.plugin}: {self.message}"
 
 
-class PluginRejected(PluginError):
+class PluginRejected(PluginError):  # noqa: N818 - named for what happened
     """Install a version that fits, or take the plugin out of `plugins`: it was never used."""
 
 
-class PluginFailed(PluginError):
+class PluginFailed(PluginError):  # noqa: N818 - named for what happened
     """Report this to the plugin's author: it failed in a hook, and its own error is the cause."""
 
 
@@ -120,6 +123,7 @@ class VerifierError(DatapathError):
         self.log = tuple(log)
 
     def __str__(self) -> str:
+        """Return the sentence with the place and the end of the log."""
         named = (("plugin", self.plugin), ("stage", self.stage), ("trunk", self.trunk))
         place = ", ".join(f"{kind} {name}" for kind, name in named if name)
         lines = [f"{self.message} ({place})" if place else self.message, *self.log[-_LOG_TAIL:]]
@@ -137,6 +141,7 @@ class AttachError(DatapathError):
         self.errno = errno
 
     def __str__(self) -> str:
+        """Return the sentence with the attach point and what the system says."""
         text = f"{self.attach_point}: {self.message}"
         if not self.errno:
             return text
@@ -144,7 +149,7 @@ class AttachError(DatapathError):
         return f"{text}: {os.strerror(self.errno)} ({name})"
 
 
-class NotSupported(DatapathError):
+class NotSupported(DatapathError):  # noqa: N818 - named for what happened
     """Use a kernel that has `feature` (`since` says which), or disable the plugin that needs it."""
 
     def __init__(self, message: str, *, feature: str, since: str = "") -> None:
@@ -153,6 +158,7 @@ class NotSupported(DatapathError):
         self.since = since
 
     def __str__(self) -> str:
+        """Return the sentence with the kernel that has the feature."""
         return f"{self.message} (needs kernel {self.since})" if self.since else self.message
 
 
@@ -164,10 +170,11 @@ class MapError(AxonemeError):
         self.map = map
 
     def __str__(self) -> str:
+        """Return the sentence with the map."""
         return f"map {self.map}: {self.message}"
 
 
-class LayoutMismatch(MapError):
+class LayoutMismatch(MapError):  # noqa: N818 - named for what happened
     """Give the changed struct a new layout number, or remove the pin that has the old layout."""
 
     def __init__(
@@ -183,12 +190,13 @@ class LayoutMismatch(MapError):
         self.found = found
 
     def __str__(self) -> str:
+        """Return the sentence with the map and both layouts."""
         return f"{super().__str__()} (layout {self.found}, expected {self.expected})"
 
 
-class MapFull(MapError):
+class MapFull(MapError):  # noqa: N818 - named for what happened
     """Give the map more entries in the configuration, or remove some of its own."""
 
 
-class KeyNotFound(MapError, KeyError):
+class KeyNotFound(MapError, KeyError):  # noqa: N818 - named for what happened
     """Treat this as a KeyError: the map has no such key."""

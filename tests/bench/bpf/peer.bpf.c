@@ -140,9 +140,22 @@ count:
 	return slot == TO_POD_PASS ? TC_ACT_UNSPEC : TC_ACT_SHOT;
 }
 
-/* What a run costs when nothing is done. */
+/* What a run costs when nothing is done, */
 SEC("tc")
 int nothing(struct __sk_buff *ctx)
 {
 	return TC_ACT_UNSPEC;
+}
+
+static __noinline int called(struct __sk_buff *ctx)
+{
+	asm volatile("" : : : "memory");
+	return TC_ACT_UNSPEC;
+}
+
+/* and when that is done in a function: a call and its return cost what the processor's repairs make of them. */
+SEC("tc")
+int nothing_called(struct __sk_buff *ctx)
+{
+	return called(ctx);
 }

@@ -11,7 +11,7 @@ from attrs import define, field, frozen
 from axoneme.config import Configuration
 from axoneme.datapath import Datapath
 from axoneme.errors import DatapathError, PluginError
-from axoneme.host import PluginHost, entry_points
+from axoneme.host import PluginHost, Status, entry_points
 
 from .core import CoreHooks
 from .devices import find_devices
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from axoneme.datapath import Assembly, Swap
-    from axoneme.model import Endpoint
+    from axoneme.model import Endpoint, PluginObject
 
 
 @frozen
@@ -43,6 +43,9 @@ class Engine:
     host: PluginHost
     datapath: Datapath
     configuration: Configuration = field(factory=Configuration, init=False)
+    #: What the plugins in effect gave, and what they gave last.
+    _objects: dict[str, tuple[PluginObject, ...]] = field(factory=dict, init=False)
+    _offered: dict[str, tuple[PluginObject, ...]] = field(factory=dict, init=False)
 
     @classmethod
     def open(
@@ -74,9 +77,15 @@ class Engine:
         )
         engine = cls(host, datapath)
         host.reconfigure(configuration)
-        datapath.commit(engine._assemble())
+        engine._commit(engine._assemble())
         engine.configuration = configuration
         return engine
+
+    def _commit(self, assembly: Assembly) -> Swap:
+        swap = self.datapath.commit(assembly)
+        in_effect = _plugins(assembly)
+        self._objects = {n: o for n, o in self._offered.items() if n in in_effect}
+        return swap
 
     @property
     def bpffs(self) -> Path:
@@ -100,7 +109,7 @@ class Engine:
             self.host.reconfigure(self.configuration)
             return Applied(None, "; ".join(f"{n}: {reasons[n]}" for n in sorted(lost)))
         try:
-            swap = self.datapath.commit(assembly)
+            swap = self._commit(assembly)
         except DatapathError as error:
             self.host.reconfigure(self.configuration)
             return Applied(None, str(error))
@@ -110,15 +119,23 @@ class Engine:
         return Applied(swap)
 
     def _assemble(self) -> Assembly:
-        """Assemble what the plugins offer; those at fault leave, until the rest is whole."""
+        """Assemble what the plugins offer; those at fault leave, until the rest is whole.
+
+        A plugin that runs and is quarantined keeps its stages, with the objects that it gave last:
+        a fault in Python must not open what its programs close.
+        """
         while True:
             objects = self.host.hooks.axoneme_objects()
+            quarantined = {s.name for s in self.host.plugins() if s.status is Status.QUARANTINED}
+            for plugin in quarantined & self._objects.keys():
+                objects[plugin] = self._objects[plugin]
             assembly = self.datapath.prepare(objects)
             for refused in assembly.refused:
                 self.host.reject(refused.plugin, refused.reason)
             before = self.host.enabled()
             self.host.hooks.axoneme_fill(datapath=self.datapath)
             if self.host.enabled() == before:
+                self._offered = objects
                 return assembly
             assembly.close()
 
@@ -127,8 +144,7 @@ class Engine:
 
     def _idle(self) -> set[str]:
         """Plugins that are on and have no object now, which is no loss."""
-        objects = self.host.hooks.axoneme_objects()
-        return {name for name in self.host.enabled() if not objects.get(name)}
+        return {name for name in self.host.enabled() if not self._offered.get(name)}
 
     def _tell_of_endpoints(self, plugin: str) -> None:
         with suppress(PluginError):

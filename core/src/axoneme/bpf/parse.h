@@ -115,6 +115,8 @@ static __always_inline int skip_extensions(struct packet *packet, void *data, vo
 		} else {
 			packet->tuple.proto = extension->next;
 			at += (extension->length + 1) * 8;
+			if (data + at > end)
+				return -1;
 		}
 		if (!is_extension(packet->tuple.proto))
 			return packet->tuple.proto == IPPROTO_NONE ? 0 : at;
@@ -148,6 +150,8 @@ static __always_inline enum parsed parse_l4(struct packet *packet, void *data, _
 			return parse_drop(packet, AXN_REASON_TRUNCATED_L4);
 		break;
 	default:
+		if ((void *)head > end)
+			return parse_drop(packet, AXN_REASON_TRUNCATED_L4);
 		return PARSED_OK;
 	}
 	if (packet->tuple.proto == IPPROTO_ICMP || packet->tuple.proto == IPPROTO_ICMPV6) {
@@ -166,9 +170,11 @@ static __always_inline enum parsed parse_ipv4(struct packet *packet, void *data,
 {
 	struct iphdr *ip = data + sizeof(struct ethhdr);
 	__u16 fragment;
+	__u8 words;
 
 	if ((void *)(ip + 1) > end || ip->version != 4 || ip->ihl < 5)
 		return parse_drop(packet, AXN_REASON_INVALID_PACKET);
+	words = ip->ihl; /* read once: the writes below might, for all that clang knows, change it */
 	packet->family = AXN_IPV4;
 	packet->tuple.proto = ip->protocol;
 	map_ipv4(&packet->tuple.saddr, ip->saddr);
@@ -180,7 +186,7 @@ static __always_inline enum parsed parse_ipv4(struct packet *packet, void *data,
 			return PARSED_OK;
 		packet->flags |= AXN_FIRST_FRAGMENT;
 	}
-	*at = sizeof(struct ethhdr) + ip->ihl * 4;
+	*at = sizeof(struct ethhdr) + words * 4;
 	return PARSED_OK;
 }
 
@@ -211,6 +217,13 @@ static __always_inline enum parsed parse_ipv6(CONTEXT *ctx, struct packet *packe
 	return PARSED_OK;
 }
 
+/* All but the addresses, which every packet of ours has: they are written once. */
+static __always_inline void packet_clear(struct packet *packet)
+{
+	__builtin_memset(&packet->tuple.sport, 0,
+			 sizeof(*packet) - offsetof(struct packet, tuple.sport));
+}
+
 static __always_inline enum parsed parse(CONTEXT *ctx, struct packet *packet, __be16 *type)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
@@ -222,10 +235,11 @@ static __always_inline enum parsed parse(CONTEXT *ctx, struct packet *packet, __
 	if ((void *)(eth + 1) > end)
 		return parse_drop(packet, AXN_REASON_INVALID_PACKET);
 	packet->l3_off = sizeof(*eth);
-	*type = eth->h_proto;
-	if (eth->h_proto == bpf_htons(ETH_P_IP))
+	/* struct ethhdr is packed: its own field would be read byte by byte. */
+	*type = *(__be16 *)(data + offsetof(struct ethhdr, h_proto));
+	if (*type == bpf_htons(ETH_P_IP))
 		result = parse_ipv4(packet, data, end, &at);
-	else if (eth->h_proto == bpf_htons(ETH_P_IPV6))
+	else if (*type == bpf_htons(ETH_P_IPV6))
 		result = parse_ipv6(ctx, packet, data, end, &at);
 	else
 		return PARSED_NOT_IP;

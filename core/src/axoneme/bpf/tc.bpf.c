@@ -48,6 +48,7 @@ static __always_inline void pull_headers(struct __sk_buff *ctx)
 static __always_inline enum parsed begin(struct __sk_buff *ctx, struct packet *packet,
 					 __u8 trunk, __u8 direction, __be16 *type)
 {
+	packet_clear(packet);
 	packet->trunk = trunk;
 	packet->direction = direction;
 	packet->ifindex = ctx->ifindex;
@@ -77,7 +78,7 @@ static __always_inline int act(struct packet *packet, int verdict, bool probing)
 
 /* The opening of every trunk: parse, or leave by `decided`. */
 #define BEGIN(trunk, direction, otherwise)						\
-	struct packet parsed = {}, *packet = &parsed;					\
+	struct packet parsed, *packet = &parsed;					\
 	int verdict = AXN_NEXT;								\
 	enum parsed result;								\
 	__be16 type;									\
@@ -105,12 +106,13 @@ static __always_inline int not_ip_from_pod(struct packet *packet, __be16 type)
 	} while (0)
 
 /* After forward or deliver: a packet that goes straight into a pod passes the pod's stages here. */
-#define DELIVER_INLINE(trunk_here, decided)						\
+#define DELIVER_INLINE(trunk_here, direction_here, decided)				\
 	if (verdict == AXN_REDIRECT && packet->flags & AXN_TO_ENDPOINT) {		\
 		packet->trunk = AXN_TO_POD;						\
 		packet->direction = AXN_INGRESS;					\
 		RUN_TO_POD(decided);							\
 		packet->trunk = trunk_here;						\
+		packet->direction = direction_here;					\
 		verdict = AXN_REDIRECT;							\
 	}
 
@@ -134,7 +136,7 @@ int from_pod(struct __sk_buff *ctx)
 	RUN(shape, decided);
 	RUN(forward, forwarded);
 forwarded:
-	DELIVER_INLINE(AXN_FROM_POD, decided)
+	DELIVER_INLINE(AXN_FROM_POD, AXN_EGRESS, decided)
 	if (verdict != AXN_DROP) {
 		kept = verdict;
 		RUN(remember, remembered);
@@ -168,7 +170,7 @@ int from_uplink(struct __sk_buff *ctx)
 	RUN(policy, decided);
 	RUN(deliver, delivered);
 delivered:
-	DELIVER_INLINE(AXN_FROM_UPLINK, decided)
+	DELIVER_INLINE(AXN_FROM_UPLINK, AXN_INGRESS, decided)
 decided:
 	return act(packet, verdict, probing);
 }

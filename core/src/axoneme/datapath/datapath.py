@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field, frozen
 
-from axoneme.errors import AttachError, DatapathError, MapError
+from axoneme.errors import AttachError, DatapathError, MapError, nearest
 from axoneme.model import Endpoint, pack_address
 
+from ._formats import layout_of
 from .assembly import Assembler, Assembly
 from .attachments import (
     Attachment,
@@ -37,7 +38,8 @@ from .maps import Maps
 from .pins import Pins
 from .preflight import preflight
 from .reasons import ReasonRegistry
-from .testruns import Step, TestRun, probe_tc, run_tc, run_xdp
+from .tables import Table
+from .testruns import Step, TestRun, probe_tc, probe_xdp, run_tc, run_xdp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -46,8 +48,8 @@ if TYPE_CHECKING:
 
     from axoneme.model import PluginObject
 
+    from ._formats import Format
     from .loaders import LoadedProgram, Loader
-    from .tables import Table
 
 _POD_TRUNKS = ("from_pod", "to_pod")
 _UPLINK_TRUNKS = ("from_uplink", "to_uplink")
@@ -264,6 +266,23 @@ class Datapath:
         """A map: a plugin's own by its codec, a shared one without."""
         return self.maps.table(name, codec)
 
+    def standalone_map(self, plugin: str, name: str, *, key: Format, value: Format) -> Table:
+        """A map of an object that stands alone and is in effect; such objects have no codec.
+
+        key, value: what the map holds, as letters of struct: "I", or {"packets": "Q", "mac": "6s"}.
+
+        Raises:
+            DatapathError: the plugin has no such map in effect.
+            LayoutMismatch: the map's keys or values have another size.
+        """
+        own = [s.loaded.maps for s in self._assembly.sources if s.source.plugin == plugin]
+        for maps in own:
+            if name in maps:
+                return Table(maps[name].fd, layout_of(name, key, value))
+        hint = nearest(name, {other for maps in own for other in maps})
+        did_you_mean = f"; did you mean {hint!r}?" if hint else ""
+        raise DatapathError(f"plugin {plugin} has no map {name} of its own{did_you_mean}")
+
     def counts(self) -> list[Count]:
         """What each trunk decided."""
         return read_counts(self.maps)
@@ -282,8 +301,11 @@ class Datapath:
     def probe(
         self, name: str, packet: bytes, *, ifindex: int = 1
     ) -> tuple[TestRun, tuple[Step, ...]]:
-        """Run a tc trunk as a probe, which changes nothing; with each lane's answer."""
-        return probe_tc(self.maps, self._program(name).fd, packet, ifindex=ifindex)
+        """Run a trunk of tc or XDP as a probe, which changes nothing; with each lane's answer."""
+        program = self._program(name)
+        if trunk(name).image == "xdp":
+            return probe_xdp(self.maps, program.fd, packet)
+        return probe_tc(self.maps, program.fd, packet, ifindex=ifindex)
 
     def _program(self, name: str) -> LoadedProgram:
         try:

@@ -148,16 +148,41 @@ class Table:
         """
         if self.layout.cpus:
             raise MapError("is per CPU: what it holds is the kernel's own", map=self.layout.map)
-        own, stale = adopt(self.layout, desired), Rows(self.layout)
-        code = lib.axn_map_compare(self._map, own.handle, stale.handle)
-        self._refusals.check(code, "read")
-        drift = drift_of(own, stale)
+        own, stale, drift = self._compare(desired)
         if not dry:
             self._write_marked(own, lib.AXN_SEEN | lib.AXN_DIFFERS, lib.AXN_SEEN | lib.AXN_DIFFERS)
             self._delete(stale.handle.keys, len(stale))
             self._write_marked(own, lib.AXN_SEEN, 0)
             lib.axn_rows_settle(desired.handle)
         return drift
+
+    def reconcile_keys(self, keys: Iterable[Any]) -> Drift:
+        """Make the map hold exactly these keys, whatever their values; return what differed.
+
+        For values that programs write, such as counters: those of keys that stay are not touched,
+        those of new keys are zero.
+
+        Raises:
+            MapFull: there are more keys than the map has entries.
+            MapError: a key does not fit, or the kernel refused.
+        """
+        packed = pack_keys(self.layout, keys)
+        desired = Rows(self.layout)
+        desired.put_packed(
+            packed, bytes(len(packed) // self.layout.key.size * self.layout.value_size)
+        )
+        own, stale, drift = self._compare(desired)
+        self._delete(stale.handle.keys, len(stale))
+        self._write_marked(own, lib.AXN_SEEN, 0)
+        kept = tuple(example for example in drift.examples if example[0] != "changed")
+        return evolve(drift, changed=0, examples=kept)
+
+    def _compare(self, desired: Rows) -> tuple[Rows, Rows, Drift]:
+        """Read the map back: the desired rows with marks, the rows to remove, and what differs."""
+        own, stale = adopt(self.layout, desired), Rows(self.layout)
+        code = lib.axn_map_compare(self._map, own.handle, stale.handle)
+        self._refusals.check(code, "read")
+        return own, stale, drift_of(own, stale)
 
     def push(self, rows: Rows) -> int:
         """Write what was put into the rows and discarded from them since the last time.

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run a loaded program on a packet of ours (BPF_PROG_TEST_RUN): real, and nothing leaves.
 
-A probe is such a run with core's two marks in its context (see <axoneme/probe.h>): it changes no
-map, and every lane's answer is recorded.
+A probe is such a run with core's two marks in its context (see <axoneme/probe.h>), or with the stamp
+as metadata at XDP: it changes no map, and every lane's answer is recorded.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ PROBE_STAMP = 0x41786F6E656D6501
 _SKB_BYTES = 192  # sizeof(struct __sk_buff) in the headers of kernel 6.1
 _MARK_AT, _IFINDEX_AT, _STAMP_AT = 8, 40, 184
 _GROWTH = 512
+_XDP_CONTEXT = struct.Struct("=6I")  # struct xdp_md: data, data_end, data_meta and three that are 0
 
 
 class Verdict(IntEnum):
@@ -38,6 +39,7 @@ class Verdict(IntEnum):
     TO_PROXY = 4
 
 
+_VERDICTS = frozenset(Verdict)
 #: What a tc program returns for each verdict: TC_ACT_UNSPEC, TC_ACT_SHOT, TC_ACT_REDIRECT.
 _TC = {0xFFFFFFFF: Verdict.PASS, 2: Verdict.DROP, 7: Verdict.REDIRECT}
 #: XDP_DROP, XDP_PASS, XDP_TX, XDP_REDIRECT.
@@ -58,13 +60,16 @@ class TestRun:
 
 @frozen
 class Step:
-    """One lane's answer in a probe; nanoseconds since the trunk began."""
+    """One lane's answer in a probe; nanoseconds since the trunk began.
+
+    The verdict is the low byte of what the lane returned: a number that is none drops the packet.
+    """
 
     trunk: str
     direction: int
     stage: str
     lane: int
-    verdict: Verdict
+    verdict: Verdict | int
     reason: int
     nanoseconds: int
 
@@ -90,10 +95,11 @@ def run_tc(
     return TestRun(code, _TC.get(code, Verdict.NEXT), out, duration)
 
 
-def run_xdp(program: int, packet: bytes, *, repeat: int = 1) -> TestRun:
-    """Run an XDP program."""
-    code, out, duration = _run(program, packet, b"", repeat)
-    return TestRun(code, _XDP.get(code, Verdict.NEXT), out, duration)
+def run_xdp(program: int, packet: bytes, *, metadata: bytes = b"", repeat: int = 1) -> TestRun:
+    """Run an XDP program, with metadata before the packet where given."""
+    context = _XDP_CONTEXT.pack(len(metadata), len(metadata + packet), 0, 0, 0, 0)
+    code, out, duration = _run(program, metadata + packet, context if metadata else b"", repeat)
+    return TestRun(code, _XDP.get(code, Verdict.NEXT), out[len(metadata) :], duration)
 
 
 def _run(program: int, packet: bytes, context: bytes, repeat: int) -> tuple[int, bytes, int]:
@@ -128,6 +134,12 @@ def probe_tc(
     return result, _steps(maps, slot)
 
 
+def probe_xdp(maps: Maps, program: int, packet: bytes) -> tuple[TestRun, tuple[Step, ...]]:
+    """Run the XDP trunk as a probe: its verdict, and what each lane answered."""
+    result = run_xdp(program, packet, metadata=PROBE_STAMP.to_bytes(8, "little"))
+    return result, _steps(maps, 0)
+
+
 def _steps(maps: Maps, slot: int) -> tuple[Step, ...]:
     codec = shared_codec()
     buffer = bytearray(codec.SIZES["struct probe"])
@@ -144,9 +156,13 @@ def _steps(maps: Maps, slot: int) -> tuple[Step, ...]:
             s.direction,
             stages[s.stage],
             s.lane,
-            Verdict(s.verdict),
+            _verdict(s.verdict),
             s.reason,
             s.time - probe.started,
         )
         for s in (probe.steps[i] for i in range(probe.count))
     )
+
+
+def _verdict(number: int) -> Verdict | int:
+    return Verdict(number) if number in _VERDICTS else number

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import importlib
 import logging
-from importlib.metadata import distributions
+from importlib.metadata import MetadataPathFinder, distributions
 from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
@@ -38,6 +38,7 @@ def entry_points() -> Iterator[EntryPoint]:
     A distribution with broken metadata is passed over: it may have nothing to do with us.
     """
     importlib.invalidate_caches()
+    MetadataPathFinder().invalidate_caches()  # Python 3.11 forgets to, and 3.12 does it twice
     seen: set[str] = set()
     for distribution in distributions():
         try:

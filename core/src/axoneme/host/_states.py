@@ -75,4 +75,5 @@ class Change:
         )
 
     def __bool__(self) -> bool:
+        """Return whether anything changed."""
         return bool(self.added or self.removed or self.changed)

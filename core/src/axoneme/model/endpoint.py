@@ -72,4 +72,5 @@ class Endpoint:
     identity: int = field(validator=_number(0, _U32))
 
     def __str__(self) -> str:
+        """Return the pod's name as Kubernetes writes it."""
         return f"{self.namespace}/{self.name}"

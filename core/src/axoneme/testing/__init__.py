@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from axoneme.testing._worker import KitError, Worker
     from axoneme.testing.namespaces import Place
     from axoneme.testing.nodes import Node, join
+    from axoneme.testing.objects import compile_text, fake_plugin, plugin_codec, plugin_object
     from axoneme.testing.packets import Case, Packet, dissect
     from axoneme.testing.pods import Pod
 
@@ -28,8 +29,12 @@ _HOMES = {
     "Pod": "pods",
     "Server": "_traffic",
     "Worker": "_worker",
+    "compile_text": "objects",
     "dissect": "packets",
+    "fake_plugin": "objects",
     "join": "nodes",
+    "plugin_codec": "objects",
+    "plugin_object": "objects",
     "scaled": "_timeouts",
 }
 
@@ -42,8 +47,12 @@ __all__ = [
     "Pod",
     "Server",
     "Worker",
+    "compile_text",
     "dissect",
+    "fake_plugin",
     "join",
+    "plugin_codec",
+    "plugin_object",
     "scaled",
 ]
 

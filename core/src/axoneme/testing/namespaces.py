@@ -99,7 +99,8 @@ class Place:
     def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a function in this place and return its result, or raise what it raised.
 
-        Its working directory stays what it was when the place was made.
+        Its working directory stays what it was when the place was made. /proc/net and
+        /proc/self are the test process's: read /proc/thread-self/net instead.
         """
         return self._worker.call(function, *args, **kwargs)
 

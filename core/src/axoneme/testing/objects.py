@@ -129,8 +129,12 @@ def _build(folder: Path, name: str, text: str) -> None:
         source = made / f"{name}{SUFFIX}"
         source.write_text(text)
         compile_object(source)
-        if not folder.exists():  # another process may have been quicker
+        try:
             made.rename(folder)
+        except OSError:
+            if not folder.exists():
+                raise
+            # Another process was quicker, and its object is the same.
 
 
 def _cache() -> Path:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from axoneme.agent import Applied, Engine
 from axoneme.config import parse_config
+from axoneme.datapath import LibbpfLoader
 from axoneme.host import entry_points
 
 if TYPE_CHECKING:
@@ -108,6 +109,22 @@ class Pipeline:
     def metrics(self) -> dict[str, tuple[Metric, ...]]:
         """Each plugin's metric families."""
         return self.node.call(self.engine.host.hooks.axoneme_metrics, datapath=self.datapath)
+
+    def sample(self, name: str, **labels: str) -> float:
+        """The plugins' samples of this name and these labels, added up; none are 0."""
+        return sum(
+            sample.value
+            for metrics in self.metrics().values()
+            for metric in metrics
+            for sample in metric.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        )
+
+    def loader(self, plugin: str) -> str:
+        """The loader that has the plugin's objects."""
+        sources = self.datapath.assembly.sources
+        own = {s.source.loader for s in sources if s.source.plugin == plugin}
+        return own.pop() if own else LibbpfLoader.name
 
     def status(self, plugin: str) -> str:
         """A plugin's state, as "on" or "rejected: why"."""

@@ -78,9 +78,9 @@ def pipeline(
     marker = request.node.get_closest_marker(_MARK)
     plugin, toml = (*marker.args, "")[:2] if marker else ("", "")
     record_property("plugin", plugin or "core")
-    record_property("loader", "libbpf")
     plugins = installed_plugins() if plugins_beside == "with_all" else ({plugin} - {""})
     with Pipeline(node, sorted({*plugins, plugin} - {""}), toml) as made:
         if plugin:
             assert made.status(plugin) == "on"
+        record_property("loader", made.loader(plugin))
         yield made

@@ -15,7 +15,7 @@
 #define AXN_PROBE_MARK_MASK	0xffffff00u
 #define AXN_PROBE_STAMP		0x41786f6e656d6501ull
 #define AXN_PROBE_SLOTS		64
-#define AXN_PROBE_STEPS		64
+#define AXN_PROBE_STEPS		128	/* more than all lanes that a packet can come by: (9 + 4) * 8 */
 
 struct probe_step {
 	__u64 time;		/* ns, CLOCK_MONOTONIC, after the lane answered */

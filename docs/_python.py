@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The parts that come from Python: hooks, settings, the command, distributions."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import tomllib
+from importlib import import_module
+from pathlib import Path
+from types import NoneType
+from typing import TYPE_CHECKING, Any, get_args
+
+import attrs
+from _markdown import Table, code, listing, sentences
+from attrs import frozen
+
+from axoneme.agent.core import CoreHooks
+from axoneme.config import AgentConfig
+from axoneme.datapath.images import all_stages, trunk_object
+from axoneme.hookspecs import SPECIFICATIONS
+from axoneme_sdk.declarations import Declarations
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from _markdown import Blocks
+
+_SETTING = ("key", "type", "default")
+_TYPES = {"str": "string", "int": "integer", "bool": "boolean", "float": "float", "Path": "path"}
+
+
+@frozen
+class Plugin:
+    """A plugin of this repository."""
+
+    name: str
+    directory: Path
+    module: Any
+
+    @property
+    def readme(self) -> Path:
+        """Its README."""
+        return self.directory / "README.md"
+
+    @property
+    def config(self) -> Any:
+        """The class of its section, or None."""
+        hook = getattr(self.module, "axoneme_config", None)
+        return hook() if hook else None
+
+    def settings(self) -> Blocks:
+        """The keys of its section."""
+        if self.config is None:
+            yield "The plugin has no settings."
+        else:
+            yield Table(_SETTING, list(_keys(self.config)), "meaning")
+
+    def declarations(self) -> Iterator[tuple[str, Declarations]]:
+        """Its objects, by name."""
+        for path in sorted(self.directory.glob("src/*/bpf/*.bpf.o")):
+            yield path.name.removesuffix(".bpf.o"), Declarations.read(path.read_bytes())
+
+    def objects(self) -> Blocks:
+        """What its objects put into which trunks."""
+        rows = [
+            (code(name), code(stage.name), listing(_trunks_of(stage.name)), _order(stage))
+            for name, declarations in self.declarations()
+            for stage in declarations.stages
+        ]
+        yield Table(("object", "stage", "trunks", "order"), rows, "what it does")
+
+
+def _order(stage: Any) -> str:
+    words = [f"before `{name}`" for name in stage.before]
+    return ", ".join([*words, *(f"after `{name}`" for name in stage.after)]) or "any"
+
+
+def _trunks_of(stage: str) -> list[str]:
+    return [t.name for t in trunk_object(all_stages()[stage]).trunks if stage in t.stages]
+
+
+def _project(directory: Path) -> dict[str, Any]:
+    return tomllib.loads((directory / "pyproject.toml").read_text())
+
+
+def plugins(root: Path) -> list[Plugin]:
+    """The plugins of this repository, whatever else is installed."""
+    found = []
+    for path in sorted(root.glob("plugins/*/pyproject.toml")):
+        points = _project(path.parent)["project"]["entry-points"]["axoneme.plugins"]
+        found += [Plugin(name, path.parent, import_module(m)) for name, m in points.items()]
+    return found
+
+
+# Settings
+
+
+def _keys(settings: Any, prefix: str = "") -> Iterator[tuple[str, str, str]]:
+    attrs.resolve_types(settings)
+    for field in attrs.fields(settings):
+        key = prefix + field.name.rstrip("_").replace("_", "-")
+        if attrs.has(field.type):
+            yield from _keys(field.type, f"{key}.")
+        else:
+            yield code(key), _toml_type(field.type), _toml_default(field.default)
+
+
+def _toml_type(kind: Any) -> str:
+    if found := re.fullmatch(r"(?:tuple|list|frozenset|set)\[(\w+)(?:, \.\.\.)?\]", str(kind)):
+        return f"array of {_TYPES.get(found[1], found[1])}s"
+    options = get_args(kind) or (kind,)
+    names = [option.__name__ for option in options if option is not NoneType]
+    return " or ".join(_TYPES.get(name, name) for name in names)
+
+
+def _toml_default(value: Any) -> str:
+    if value is attrs.NOTHING:
+        return "must be given"
+    if isinstance(value, attrs.Factory):  # type: ignore[arg-type]
+        value = value.factory()
+    match value:
+        case bool():
+            return code(str(value).lower())
+        case int() | float():
+            return code(value)
+        case None:
+            return code('""')
+        case tuple() | list() | set() | frozenset():
+            return code(f"[{', '.join(map(repr, value))}]".replace("'", '"'))
+    return code(f'"{value}"')
+
+
+def agent_settings() -> Blocks:
+    """The keys of [agent]."""
+    yield Table(_SETTING, list(_keys(AgentConfig)), "meaning")
+
+
+def plugin_settings(root: Path) -> Blocks:
+    """The keys of the plugins, with the sentences of their READMEs."""
+    for plugin in plugins(root):
+        yield f"### `[{plugin.name}]`"
+        if plugin.config is None:
+            yield "No keys."
+            continue
+        written = sentences(plugin.readme.read_text().partition("<!-- begin settings -->")[2])
+        meanings = {key: text for (_, key), text in written.items()}
+        rows = [(*row, meanings[row[0]]) for row in _keys(plugin.config)]
+        yield Table((*_SETTING, "meaning"), rows)
+
+
+# Reasons and maps of plugins
+
+
+def plugin_reasons(root: Path) -> Blocks:
+    """The reasons that plugins of this repository declare."""
+    rows = [
+        (code(reason.name), code(plugin.name), reason.text)
+        for plugin in plugins(root)
+        for _, declarations in plugin.declarations()
+        for reason in declarations.reasons
+    ]
+    yield Table(("reason", "plugin", "shown as"), rows, "when") if rows else "None yet."
+
+
+def plugin_maps(root: Path) -> Blocks:
+    """The maps that plugins of this repository define."""
+    rows = [
+        (code(m.name), code(plugin.name), code(f"{m.name}_v{m.layout}"), code(m.hash))
+        for plugin in plugins(root)
+        for _, declarations in plugin.declarations()
+        for m in declarations.maps
+        if not m.extern
+    ]
+    columns = ("map", "plugin", "pin", "layout hash")
+    yield Table(columns, rows, "what it holds") if rows else "None yet."
+
+
+# Hooks
+
+
+def hooks(root: Path) -> Blocks:
+    """Every hook: signature, documentation, and who answers it here."""
+    answers = {plugin.name: plugin.module for plugin in plugins(root)} | {"core": CoreHooks}
+    for specification in SPECIFICATIONS:
+        yield f"## {specification.__name__.rpartition('.')[2].capitalize()}"
+        yield inspect.getdoc(specification) or ""
+        for name, function in vars(specification).items():
+            if hasattr(function, "axoneme_spec"):
+                yield from _hook(name, function, answers)
+
+
+def _hook(name: str, function: Any, answers: dict[str, Any]) -> Blocks:
+    yield f"### `{name}`"
+    yield f"```python\ndef {name}{inspect.signature(function)}\n```".replace("'", "")
+    text = inspect.getdoc(function) or ""
+    asked = "Asked until one answers" if function.axoneme_spec["firstresult"] else "Asked of all"
+    badges = [asked, *(f"since {v}" for v in re.findall(r"versionadded:: (\S+)", text))]
+    here = [who for who, module in answers.items() if _answers(module, name)]
+    badges += [f"answered in this repository by {listing(here)}"] if here else []
+    yield f"{'; '.join(badges)}."
+    for paragraph in text.split("\n\n"):
+        if not paragraph.startswith(".. "):
+            yield _parameters(paragraph) if paragraph.startswith(":param") else paragraph
+
+
+def _answers(module: Any, hook: str) -> bool:
+    return hasattr(getattr(module, hook, None), "axoneme_impl")
+
+
+def _parameters(paragraph: str) -> str:
+    joined = re.sub(r"\n\s+", " ", paragraph)
+    return re.sub(r"^:param (\w+): ", r"- `\1`: ", joined, flags=re.MULTILINE)
+
+
+# The command
+
+
+def commands() -> Blocks:
+    """Every subcommand with its arguments."""
+    import typer
+
+    module = import_module("axoneme.cli.main")
+    module._mount()  # noqa: SLF001 - what main() does before it runs
+    yield from _command("axoneme", typer.main.get_command(module.app))
+
+
+def _command(name: str, command: Any) -> Blocks:
+    for child, sub in sorted(getattr(command, "commands", {}).items()):
+        full = f"{name} {child}"
+        if not getattr(sub, "commands", {}):
+            yield f"## `{full}`"
+            yield re.sub(r"\s+", " ", sub.help or "")
+            rows = [_parameter(p) for p in sub.params]
+            if rows:
+                yield Table(("argument", "default", "meaning"), rows)
+        yield from _command(full, sub)
+
+
+def _parameter(parameter: Any) -> tuple[str, str, str]:
+    option = parameter.param_type_name == "option"
+    name = ", ".join(parameter.opts) if option else parameter.name.upper()
+    if option and not parameter.is_flag:
+        name += f" {parameter.name.upper()}"
+    default = "" if parameter.default in (None, False) else code(parameter.default)
+    if parameter.required:
+        default = "must be given"
+    return code(name), default, parameter.help or ""
+
+
+# Distributions
+
+
+def distributions(root: Path) -> Blocks:
+    """What is released from here, and what it says it needs of the others."""
+    rows = []
+    for directory in (root / "core", root / "sdk", *(p.directory for p in plugins(root))):
+        project = _project(directory)
+        needed = [*project["project"].get("dependencies", ()), *project["build-system"]["requires"]]
+        own = sorted({n for n in needed if n.startswith("axoneme")})
+        rows.append((code(project["project"]["name"]), project["project"]["version"], listing(own)))
+    yield Table(("distribution", "version", "needs of the others, to run and to build"), rows)

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* policy: drops what goes to a closed port, and counts it. */
+#include <axoneme/plugin.h>
+
+struct portguard_port {
+	union address address;
+	__be16 port;
+	__u8 proto, pad[5];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct portguard_port);
+	__type(value, __u64);
+} portguard_closed SEC(".maps");
+
+AXN_REASON(portguard_closed_port, "Port closed by portguard");
+
+AXN_STAGE(policy)
+{
+	struct portguard_port port = {
+		.address = packet->tuple.daddr,
+		.port = packet->tuple.dport,
+		.proto = packet->tuple.proto,
+	};
+	__u64 *refused = bpf_map_lookup_elem(&portguard_closed, &port);
+
+	if (!refused)
+		return AXN_NEXT;
+	if (!(packet->flags & AXN_PROBE))
+		__sync_fetch_and_add(refused, 1);
+	return axn_drop(packet, portguard_closed_port);
+}

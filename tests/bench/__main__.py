@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the benchmarks, prints a table and writes build/bench.json: python -m tests.bench.
+
+Every module bench_<name>.py beside this one has run(), which returns its rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import time
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.bench import machine
+from tests.bench.measure import QUICK
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.bench.results import Result
+
+OUT = Path("build/bench.json")
+_PREFIX = "bench_"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run, report, and give the exit code: 1 if a goal was missed."""
+    options = _parse(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    if options.quick:
+        os.environ[QUICK] = "1"
+    before = machine.describe()
+    results = [result for name in options.only or _names() for result in _run(name)]
+    Console().print(_table(results))
+    report = {
+        "machine": before | {"load_after": machine.load()},
+        "quick": options.quick,
+        "results": [result.as_json() for result in results],
+    }
+    OUT.parent.mkdir(exist_ok=True)
+    OUT.write_text(json.dumps(report, indent=2) + "\n")
+    missed = [result for result in results if result.met is False]
+    print(f"{OUT}: {len(missed)} of {sum(r.met is not None for r in results)} goals missed")
+    return 1 if missed and not options.quick else 0
+
+
+def _names() -> list[str]:
+    here = Path(__file__).parent
+    return sorted(path.stem.removeprefix(_PREFIX) for path in here.glob(f"{_PREFIX}*.py"))
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument(
+        "--only", action="append", choices=_names(), help="run this one; may be given again"
+    )
+    parser.add_argument("--quick", action="store_true", help="fewer turns, to see that it runs")
+    return parser.parse_args(arguments)
+
+
+def _run(name: str) -> list[Result]:
+    print(f"{name} ...", end=" ", file=sys.stderr, flush=True)
+    started = time.monotonic()
+    results: list[Result] = import_module(f"tests.bench.{_PREFIX}{name}").run()
+    print(f"{time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
+    return results
+
+
+def _table(results: Sequence[Result]) -> Table:
+    table = Table(title="Benchmarks", title_justify="left", box=None, header_style="bold")
+    table.add_column("WHAT", overflow="fold")
+    table.add_column("VALUE", justify="right")
+    table.add_column("UNIT")
+    table.add_column("GOAL")
+    table.add_column("MET")
+    for result in results:
+        table.add_row(result.name, _number(result.value), result.unit, _goal(result), _met(result))
+    return table
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value == int(value) or abs(value) >= 1000 else f"{value:.3g}"
+
+
+def _goal(result: Result) -> str:
+    if result.goal is None:
+        return ""
+    return f"{'at least' if result.at_least else 'at most'} {_number(result.goal)}"
+
+
+def _met(result: Result) -> str:
+    return {None: "", True: "[green]yes[/]", False: "[red]no[/]"}[result.met]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
