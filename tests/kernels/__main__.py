@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs pytest on Debian's kernels in turn: python -m tests.kernels [--kernel 6.1] [-- ARGS]."""
+"""Runs pytest on Debian's kernels side by side: python -m tests.kernels [--kernel 6.1] [-- ARGS]."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +22,7 @@ from .prepare import prepare
 from .results import read_results
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from .prepare import Kernel
 
@@ -44,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         host = _read_host(options.host_results) if options.host_results else []
         kernels = [prepare(series) for series in options.kernel or METAPACKAGES]
         subprocess.run([options.python, "-c", COMPILE], check=False)
-        guests = [_run(kernel, options) for kernel in kernels]
+        guests = _run_all(kernels, options)
     except (SetupError, ResultsError) as error:
         print(f"kernels: {error}", file=sys.stderr)
         return 2
@@ -90,14 +92,43 @@ def _read_host(results: Path) -> list[report.Run]:
     return [report.Run(f"host {release}", read_results(results))]
 
 
-def _run(kernel: Kernel, options: argparse.Namespace) -> report.Run:
-    print(f"\nkernels: {kernel.series} ({kernel.package})", flush=True)
+def _run_all(kernels: Sequence[Kernel], options: argparse.Namespace) -> list[report.Run]:
+    """Emulation keeps one core busy, so the guests run beside each other."""
+    stop = threading.Event()
+    with ThreadPoolExecutor(len(kernels)) as pool:
+        try:
+            runs = [pool.submit(_run, kernel, options, stop) for kernel in kernels]
+            return [run.result() for run in runs]
+        finally:
+            stop.set()
+
+
+def _printer(series: str) -> Callable[[bytes], None]:
+    """Prints whole lines, each behind the name of its kernel; an end is told by no bytes."""
+    rest = bytearray()
+
+    def write(data: bytes) -> None:
+        rest.extend(data)
+        lines = rest.splitlines(keepends=True)
+        rest.clear()
+        if lines and data and not lines[-1].endswith(b"\n"):
+            rest.extend(lines.pop())
+        text = b"".join(lines).decode(errors="replace")
+        for line in text.splitlines():
+            print(f"{series:>5} | {line}", flush=True)
+
+    return write
+
+
+def _run(kernel: Kernel, options: argparse.Namespace, stop: threading.Event) -> report.Run:
+    watch = machine.Watch(_printer(kernel.series), options.timeout, stop)
+    print(f"kernels: {kernel.series} ({kernel.package})", flush=True)
     with tempfile.TemporaryDirectory(prefix="axoneme-kernels-") as folder:
         share = Path(folder)
         results = share / "results.xml"
         command = _pytest_command(options.python, results, options.pytest)
         try:
-            exit_code = machine.run(kernel, share, command, options.timeout)
+            exit_code = machine.run(kernel, share, command, watch)
         except GuestError as error:
             return report.Run(kernel.series, problem=str(error))
         # pytest leaves no results if it did not understand its arguments.

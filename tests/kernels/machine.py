@@ -8,8 +8,8 @@ import os
 import select
 import shutil
 import subprocess
-import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -17,7 +17,8 @@ from . import initramfs
 from .errors import GuestError, SetupError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import threading
+    from collections.abc import Callable, Iterator
 
     from .prepare import Kernel
 
@@ -38,8 +39,17 @@ CMDLINE = (
 )
 
 
-def run(kernel: Kernel, share: Path, command: str, seconds: float) -> int:
-    """Run a shell command as root of a guest, its output on our stdout, and give its exit code.
+@dataclass(frozen=True)
+class Watch:
+    """Where a guest's output goes, how long it may take, and who may call it off."""
+
+    write: Callable[[bytes], None]
+    seconds: float
+    stop: threading.Event
+
+
+def run(kernel: Kernel, share: Path, command: str, watch: Watch) -> int:
+    """Run a shell command as root of a guest and give its exit code.
 
     The share is a directory that the guest sees under the same path and may write.
     """
@@ -50,8 +60,8 @@ def run(kernel: Kernel, share: Path, command: str, seconds: float) -> int:
     )
     (share / "initramfs").write_bytes(archive)
     for _ in range(BOOT_ATTEMPTS):
-        fault = _boot(kernel, share, seconds)
-        if (share / "booted").exists():
+        fault = _boot(kernel, share, watch)
+        if (share / "booted").exists() or watch.stop.is_set():
             break
     code = _read_exit_code(share)
     if code is None:
@@ -90,7 +100,7 @@ def _shared_folder(tag: str, path: Path, access: str) -> Iterator[str]:
     yield f"virtio-9p-pci,fsdev={tag},mount_tag={tag}"
 
 
-def _boot(kernel: Kernel, share: Path, seconds: float) -> str:
+def _boot(kernel: Kernel, share: Path, watch: Watch) -> str:
     with (
         (share / "qemu.log").open("wb") as log,
         subprocess.Popen(
@@ -102,16 +112,16 @@ def _boot(kernel: Kernel, share: Path, seconds: float) -> str:
     ):
         assert qemu.stdout is not None
         try:
-            return _watch(qemu.stdout, share, seconds)
+            return _watch(qemu.stdout, share, watch)
         finally:
             qemu.kill()
 
 
-def _watch(output: IO[bytes], share: Path, seconds: float) -> str:
-    """Copy the guest's output until it ends or is cut off; say why it might have no exit code."""
+def _watch(output: IO[bytes], share: Path, watch: Watch) -> str:
+    """Pass the guest's output on until it ends or is cut off; say why it has no exit code."""
     started = time.monotonic()
     finished: float | None = None
-    while _copy(output):
+    while _copy(output, watch.write):
         now = time.monotonic()
         if finished is None and _read_exit_code(share) is not None:
             finished = now
@@ -120,18 +130,19 @@ def _watch(output: IO[bytes], share: Path, seconds: float) -> str:
             break
         if now > started + BOOT_SECONDS and not (share / "booted").exists():
             return f"did not boot within {BOOT_SECONDS} s"
-        if now > started + seconds:
-            return f"did not end within {seconds:.0f} s"
+        if now > started + watch.seconds:
+            return f"did not end within {watch.seconds:.0f} s"
+        if watch.stop.is_set():
+            return "was called off"
     return "died"
 
 
-def _copy(output: IO[bytes]) -> bool:
+def _copy(output: IO[bytes], write: Callable[[bytes], None]) -> bool:
     """Pass on what the guest wrote within a moment; false once it can write no more."""
     if not select.select([output], [], [], POLL_SECONDS)[0]:
         return True
     data = os.read(output.fileno(), 65536)
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
+    write(data)
     return bool(data)
 
 

@@ -97,11 +97,12 @@ def test_the_first_of_two_distributions_with_one_name_counts(plugins, tmp_path, 
 
 
 def test_a_distribution_with_broken_metadata_disturbs_no_other(plugins, caplog):
-    """Metadata that cannot be read is passed over and named in the log."""
+    """A plugin whose metadata cannot be read is passed over and named in the log."""
     plugins.add("alpha-real")
     broken = plugins.path / "stranger-1.0.dist-info"
     broken.mkdir()
     (broken / "METADATA").write_bytes(b"Version: 1.0\n")
+    (broken / "entry_points.txt").write_text("[axoneme.plugins]\nstranger = nothing\n")
     host = PluginHost(core_version="0.1.0")
     assert "alpha-real" in {state.name for state in host.plugins()}
     assert "stranger" in caplog.text

@@ -5,13 +5,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import frozen
-from axoneme_sdk.btf import BtfError
+from attrs import field, frozen
 from axoneme_sdk.checks import check
 from axoneme_sdk.declarations import Constant, Declarations, StageDeclaration
-from axoneme_sdk.elf import ElfError
 
-from axoneme.errors import nearest
+from axoneme.errors import NotSupported, nearest
 
 from .features import supported
 from .images import IMAGES, all_stages, trunk_object
@@ -26,7 +24,7 @@ LIBBPF = "libbpf"
 
 @frozen(eq=False)
 class Part:
-    """One object of one plugin. It stands alone if it fills no stage of a trunk."""
+    """One object of one plugin that fills stages."""
 
     plugin: str
     name: str
@@ -53,12 +51,14 @@ class Part:
 
 @frozen(eq=False)
 class Source:
-    """An object that another loader than libbpf takes, as it is: C text for bcc."""
+    """An object that stands alone, for its loader as it is: C text for bcc, or no stage in it."""
 
     plugin: str
     name: str
     loader: str
     text: bytes
+    constants: Mapping[str, bytes] = field(factory=dict)
+    sizes: Mapping[str, int] = field(factory=dict)
 
 
 @frozen
@@ -88,7 +88,10 @@ def read_parts(
 
 
 def _read(plugin: str, item: PluginObject) -> Part | Source | str:
-    missing = [feature for feature in sorted(item.needs) if not supported(feature)]
+    try:
+        missing = [feature for feature in sorted(item.needs) if not supported(feature)]
+    except NotSupported as error:
+        return str(error)
     if missing:
         return f"this kernel lacks {', '.join(missing)}, which the object needs"
     try:
@@ -101,10 +104,11 @@ def _read(plugin: str, item: PluginObject) -> Part | Source | str:
         return Source(plugin, item.source.name, item.loader, data)
     try:
         declarations = Declarations.read(data)
-    except (ElfError, BtfError) as error:
-        return f"{error}: install the plugin again, or build it with the SDK's hook"
-    problems = [
-        *check(declarations, plugin),
+        problems = check(declarations, plugin)
+    except Exception as error:  # noqa: BLE001 - what is damaged may break the reader anywhere
+        text = str(error) or type(error).__name__
+        return f"{text}: install the plugin again, or build it with the SDK's hook"
+    problems += [
         *_unknown_stages(declarations),
         *_unknown_maps(declarations),
         *_unknown_sizes(declarations, item.sizes),
@@ -118,6 +122,8 @@ def _read(plugin: str, item: PluginObject) -> Part | Source | str:
             constants[name] = encoded
     if problems:
         return "; ".join(problems)
+    if not declarations.stages:
+        return Source(plugin, item.source.name, LIBBPF, data, constants, item.sizes)
     return Part(plugin, item.source.name, data, declarations, constants, item.sizes)
 
 
@@ -161,8 +167,19 @@ def _encode(declarations: Declarations, name: str, value: int | bytes) -> bytes 
         if len(value) != size:
             return f"knob {name} takes {size} bytes, not {len(value)}"
         return value
-    signed = value < 0
-    try:
-        return int(value).to_bytes(size, "little", signed=signed)
-    except OverflowError:
-        return f"knob {name}: {value} does not fit {size} bytes"
+    lowest, highest, signed = _range(declarations, name, size)
+    if not lowest <= value <= highest:
+        return f"knob {name} takes {lowest} to {highest}, not {int(value)}"
+    return int(value).to_bytes(size, "little", signed=signed)
+
+
+def _range(declarations: Declarations, name: str, size: int) -> tuple[int, int, bool]:
+    """What a knob's type can hold, and whether it is signed; what is no integer counts as one."""
+    btf = declarations.btf
+    kind = btf.strip(btf.variables(".rodata")[name].type)
+    bits = size * 8
+    if kind.kind == "int" and btf.boolean(kind):
+        return 0, 1, False
+    if kind.kind == "int" and btf.signed(kind):
+        return -(1 << bits - 1), (1 << bits - 1) - 1, True
+    return 0, (1 << bits) - 1, False

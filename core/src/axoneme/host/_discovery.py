@@ -42,8 +42,10 @@ def entry_points() -> Iterator[EntryPoint]:
     seen: set[str] = set()
     for distribution in distributions():
         try:
-            name = canonicalize_name(distribution.metadata["Name"])
             points = tuple(distribution.entry_points.select(group=GROUP))
+            if not points:
+                continue  # before its metadata is parsed, which takes longer than all else here
+            name = canonicalize_name(distribution.metadata["Name"])
         except Exception as error:  # noqa: BLE001 - metadata of a stranger
             _log.warning("metadata of %s cannot be read: %s", _place(distribution), error)
             continue

@@ -168,7 +168,7 @@ class Place:
         *,
         protocol: Protocol = "tcp",
         source_port: int = 0,
-        timeout: float = 1.0,
+        timeout: float = 2.0,
     ) -> sockets.socket:
         """Return a socket that is connected, and gives up after `timeout` seconds."""
         target = str(address)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 _RODATA = ".rodata"
 _STATISTICS = 4  # BPF_LOG_STATS: the verifier's numbers without its steps
 _STEPS = 1  # BPF_LOG_LEVEL1
-_STATISTICS_BYTES = 4096
+_STATISTICS_BYTES = 1 << 16
 _STEPS_BYTES = 16 << 20  # kernels before 6.4 keep the start of a log that is longer, not its end
 
 
@@ -40,40 +42,51 @@ class LibbpfLoader:
             VerifierError: the kernel refused a program; trunk is its name, stage the function.
             DatapathError: the object cannot be opened or a map cannot be made.
         """
-        attempt = _Attempt(request)
+        started = time.perf_counter()
+        attempt, error = _try(request, _STATISTICS_BYTES)
+        if error == -errno.ENOSPC:  # of the log, which kernels from 6.4 on take for a failed load
+            attempt.close()
+            attempt, error = _try(request, _STEPS_BYTES)
+        seconds = time.perf_counter() - started
         try:
-            started = time.perf_counter()
-            error = attempt.load(_STATISTICS, _STATISTICS_BYTES)
-            seconds = time.perf_counter() - started
             if error:
                 raise self._explain(request, attempt, error)
+            return LoadedObject(attempt.loaded_programs(), attempt.maps(), seconds, attempt.close)
         except BaseException:
             attempt.close()
             raise
-        return LoadedObject(attempt.loaded_programs(), attempt.maps(), seconds, attempt.close)
 
     def _explain(self, request: LoadRequest, attempt: _Attempt, error: int) -> DatapathError:
         """Load once more with the verifier's steps on: only now is the log worth its time."""
+        name = attempt.last_tried()
         attempt.close()
-        again = _Attempt(request)
-        try:
-            error = again.load(_STEPS, _STEPS_BYTES) or error
-            for name, log in again.logs():
-                if log and "processed" in log:
-                    return _refusal(request.name, name, log)
-            why = "; ".join(again.messages or attempt.messages)
-            return DatapathError(f"{request.name} does not load: {why or ffi.string(error)}")
-        finally:
-            again.close()
+        if name:
+            again = _Attempt(request)
+            try:
+                again.load(_STEPS, _STEPS_BYTES, only=name)
+                return _refusal(request.name, name, again.log(name))
+            finally:
+                again.close()
+        why = "; ".join(attempt.messages) or os.strerror(-error)
+        return DatapathError(f"{request.name} does not load: {why}")
+
+
+def _try(request: LoadRequest, room: int) -> tuple[_Attempt, int]:
+    """Load with a log of statistics alone, for which there is so much room."""
+    attempt = _Attempt(request)
+    try:
+        return attempt, attempt.load(_STATISTICS, room)
+    except BaseException:
+        attempt.close()
+        raise
 
 
 def _refusal(image: str, program: str, log: str) -> VerifierError:
-    words = last_words(log)
     return VerifierError(
         f"the kernel refuses {program} of {image}",
         trunk=program,
         stage=refused_function(log) or "",
-        log=words,
+        log=last_words(log),
     )
 
 
@@ -120,19 +133,25 @@ class _Attempt:
                 raise DatapathError(f"{request.name} has no constant {name} of {len(value)} bytes")
             ffi.memmove(values + variable.offset, value, len(value))
 
-    def load(self, level: int, room: int) -> int:
-        """Load; 0, or -errno."""
+    def load(self, level: int, room: int, *, only: str = "") -> int:
+        """Load, with a log of each program or of one alone; 0, or -errno."""
         for name, program in self._programs():
+            if only not in ("", name):
+                continue
             self._buffers[name] = ffi.new("char[]", room)
             lib.bpf_program__set_log_level(program, level)
             lib.bpf_program__set_log_buf(program, self._buffers[name], room)
         with libbpf_messages() as self.messages:
             return int(lib.bpf_object__load(self._object))
 
-    def logs(self) -> Iterator[tuple[str, str]]:
-        """Each program's log."""
-        for name, buffer in self._buffers.items():
-            yield name, text_of(buffer)
+    def log(self, name: str) -> str:
+        """A program's log."""
+        return text_of(self._buffers[name])
+
+    def last_tried(self) -> str:
+        """The program that was refused: libbpf ends with it. Nothing if it came to none."""
+        tried = [name for name in self._buffers if self.log(name)]
+        return tried[-1] if tried else ""
 
     def loaded_programs(self) -> dict[str, LoadedProgram]:
         """What was loaded."""
@@ -141,7 +160,7 @@ class _Attempt:
             fd = lib.bpf_program__fd(program)
             if fd < 0:
                 continue
-            info, statistics = program_info(fd), read_statistics(text_of(self._buffers[name]))
+            info, statistics = program_info(fd), read_statistics(self.log(name))
             found[name] = LoadedProgram(
                 name,
                 fd,
