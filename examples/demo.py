@@ -13,11 +13,16 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from axoneme.sources import EmbeddedSource, EndpointRecord
-from axoneme.testing import Node, Pod
 from rich.console import Console
 from rich.rule import Rule
+
+from axoneme.sources import EmbeddedSource, EndpointRecord
+from axoneme.testing import Node
+
+if TYPE_CHECKING:
+    from axoneme.testing import Pod
 
 CLOSED, OPEN, ECHO = 8080, 9090, 7000
 RATE = 2000  # datagrams a second
@@ -117,7 +122,7 @@ class Demo:
     def start_agent(self) -> subprocess.Popen[bytes]:
         """Start the agent in the node, and wait until it answers."""
         agent = self.node.popen(self.axoneme("agent", "--log-level", "warning"))
-        wait(lambda: (self.directory / "run" / "agent.sock").exists(), "the agent answers")
+        wait((self.directory / "run" / "agent.sock").exists, "the agent answers")
         return agent
 
     def try_ports(self, *, closed: bool) -> None:

@@ -100,7 +100,7 @@ def test_a_stale_part_is_found_and_written_anew(copy):
 def test_a_row_without_its_sentence_is_named(copy):
     """What people have to write, the generator asks for."""
     page = copy / "docs" / "reference" / "drop-reasons.md"
-    page.write_text(re.sub(r"(\| `policy_denied` .*\|)[^|]+\|", r"\1 |", page.read_text()))
+    page.write_text(re.sub(r"(\| `policy_denied` .*\|)[^|\n]+\|", r"\1 |", page.read_text()))
     result = generate(copy, "--check")
     assert result.returncode == 1
     assert "docs/reference/drop-reasons.md: `policy_denied` has no text" in result.stdout

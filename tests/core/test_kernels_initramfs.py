@@ -8,7 +8,6 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-
 from tests.kernels.initramfs import archive, build, load_order
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-
 from tests.kernels.errors import ResultsError
 from tests.kernels.results import Outcome, Result, read_results
 

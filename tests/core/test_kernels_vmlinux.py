@@ -9,7 +9,6 @@ import struct
 import subprocess
 
 import pytest
-
 from tests.kernels.errors import SetupError
 from tests.kernels.vmlinux import extract
 

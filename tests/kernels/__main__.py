@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs pytest on Debian's kernels side by side: python -m tests.kernels [--kernel 6.1] [-- ARGS]."""
+"""Runs pytest on Debian's kernels: python -m tests.kernels [--kernel 6.1] [-- ARGS]."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ def test_a_plugin_that_raises_is_named_and_the_rest_runs(start, closed, hook, pa
 def _with_parameters(function, names):
     """A function whose parameters have these names, as the host wants to see them."""
     made = {}
-    exec(f"def hook({', '.join(names)}): return function()", {"function": function}, made)  # noqa: S102
+    exec(f"def hook({', '.join(names)}): return function()", {"function": function}, made)
     return made["hook"]
 
 

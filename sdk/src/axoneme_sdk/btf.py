@@ -11,10 +11,28 @@ import struct
 from dataclasses import dataclass
 from functools import cached_property
 
-_KINDS = (
-    "void int ptr array struct union enum fwd typedef volatile const restrict func func_proto var"
-    " datasec float decl_tag type_tag enum64"
-).split()
+_KINDS = [
+    "void",
+    "int",
+    "ptr",
+    "array",
+    "struct",
+    "union",
+    "enum",
+    "fwd",
+    "typedef",
+    "volatile",
+    "const",
+    "restrict",
+    "func",
+    "func_proto",
+    "var",
+    "datasec",
+    "float",
+    "decl_tag",
+    "type_tag",
+    "enum64",
+]
 _HEADER = struct.Struct("<HBBIIIII")
 _TYPE = struct.Struct("<III")
 _TRIPLE = struct.Struct("<III")

@@ -17,10 +17,10 @@ CODEC = "_codec.py"
 
 
 def build_package(package: Path) -> list[Path]:
-    """Compile and check <package>/bpf/*.bpf.c and write <package>/_codec.py; what was written.
+    """Compile and check <package>/bpf/*.bpf.c, write <package>/_codec.py; what was written.
 
     Raises:
-        BuildError: a source does not compile, or objects break the rules; all broken ones are named.
+        BuildError: a source does not compile, or objects break the rules; all are named.
     """
     plugin = package.name.removeprefix("axoneme_")
     sources = sorted(package.glob(f"bpf/*{SUFFIX}"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rules of the C ABI that an object shows by itself; made when it is built, and when it is loaded.
+"""The rules of the C ABI that an object shows by itself; checked when built, and when loaded.
 
 The rules are numbered in docs/reference/datapath-abi.md.
 """

@@ -3,8 +3,8 @@
 
 Beside cffi's own `ffi` the module has
     MAPS    {map: (key's C type, value's C type, hash of the layout, number of the layout)}
-    FIELDS  {C type: ((field, offset, size, kind), ...)} with kind le, be, signed or bytes; fields of
-            nested structs have dotted names, a union is its first member, a plain integer is ""
+    FIELDS  {C type: ((field, offset, size, kind), ...)} with kind le, be, signed or bytes; fields
+            of nested structs have dotted names, a union is its first member, an integer is ""
     SIZES   {C type: bytes}
 """
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from .btf import Btf, Type
+    from .btf import Btf, Member, Type
     from .declarations import Declarations
 
 _Field = tuple[str, int, int, str]
@@ -76,10 +76,10 @@ def flatten(btf: Btf, type_id: int, name: str = "", offset: int = 0) -> list[_Fi
     t = btf.strip(type_id)
     match t.kind:
         case "struct":
-            return [f for m in btf.members(t) for f in _member(btf, m.type, name, m.name, offset, m)]
+            dot = f"{name}." if name else ""
+            return [f for m in btf.members(t) for f in _member(btf, m, f"{dot}{m.name}", offset)]
         case "union":
-            first = btf.members(t)[0]
-            return _member(btf, first.type, name, "", offset, first)
+            return _member(btf, btf.members(t)[0], name, offset)
         case "array":
             return _array(btf, t, name, offset)
     order = "be" if btf.big_endian(type_id) else "le"
@@ -87,14 +87,10 @@ def flatten(btf: Btf, type_id: int, name: str = "", offset: int = 0) -> list[_Fi
     return [(name, offset, t.size, "signed" if signed else order)]
 
 
-def _member(
-    btf: Btf, type_id: int, outer: str, inner: str, offset: int, member: object
-) -> list[_Field]:
-    bits = getattr(member, "offset", 0)
-    if getattr(member, "bits", 0):
-        raise BuildError(f"{outer}.{inner}: bit fields cannot stand in a map; use flags")
-    name = ".".join(part for part in (outer, inner) if part)
-    return flatten(btf, type_id, name, offset + bits // 8)
+def _member(btf: Btf, member: Member, name: str, offset: int) -> list[_Field]:
+    if member.bits:
+        raise BuildError(f"{name}: bit fields cannot stand in a map; use flags")
+    return flatten(btf, member.type, name, offset + member.offset // 8)
 
 
 def _array(btf: Btf, t: Type, name: str, offset: int) -> list[_Field]:
@@ -156,4 +152,6 @@ def _compare(btf: Btf, writer: _Declarations) -> None:
         wanted = {m.name: m.offset // 8 for m in btf.members(t) if m.name and not m.bits}
         found = {m: checked.offsetof(name, m) for m in wanted}
         if checked.sizeof(name) != t.size or found != wanted:
-            raise BuildError(f"{name} is packed or aligned by attribute: a codec cannot follow that")
+            raise BuildError(
+                f"{name} is packed or aligned by attribute: a codec cannot follow that"
+            )

@@ -5,9 +5,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from . import INCLUDE
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SUFFIX = ".bpf.c"
 

@@ -6,12 +6,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .btf import Btf, MapDefinition, Variable
+from .btf import Btf
 from .elf import Elf
-from .instructions import Function, helpers_of, read_functions, stack_of
+from .instructions import helpers_of, read_functions, stack_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from .btf import MapDefinition, Variable
+    from .instructions import Function
 
 STAGE_PREFIX = "stage_"
 

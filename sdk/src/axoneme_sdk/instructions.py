@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the instructions of an object say: frames, calls, helpers, and keys that lie in struct packet.
+"""What instructions say: frames, calls, helpers, and keys that lie in struct packet.
 
 Instruction encoding: Documentation/bpf/standardization/instruction-set.rst of the Linux kernel.
 Registers are followed in the order of the text, without branches: good enough for what clang emits,
@@ -45,7 +45,7 @@ class Function:
 
 
 class _Registers:
-    """Which registers (and stack slots) hold the frame pointer, or struct packet, plus a constant."""
+    """Which registers and stack slots hold the frame pointer, or struct packet, plus a number."""
 
     def __init__(self) -> None:
         self.frame: dict[int, int] = {_FRAME_POINTER: 0}

@@ -24,12 +24,18 @@ _LONGEST_REQUEST = 1 << 16
 _SECONDS = 30.0
 
 
-@asynccontextmanager
-async def serve(run_dir: Path, methods: Mapping[str, Any]) -> AsyncIterator[None]:
-    """Answer requests on <run_dir>/agent.sock, mode 0600."""
+def _free(run_dir: Path) -> Path:
+    """Where the socket will be; what an agent that was killed left there is removed."""
     run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = run_dir / SOCKET
     path.unlink(missing_ok=True)
+    return path
+
+
+@asynccontextmanager
+async def serve(run_dir: Path, methods: Mapping[str, Any]) -> AsyncIterator[None]:
+    """Answer requests on <run_dir>/agent.sock, mode 0600."""
+    path = _free(run_dir)
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -12,7 +12,7 @@ from axoneme.datapath import all_stages, trunk
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from prometheus_client import CollectorRegistry, Metric
+    from prometheus_client import Metric
 
     from axoneme.agent.agent import Agent
     from axoneme.agent.engine import Engine

@@ -72,9 +72,7 @@ def endpoint_table(endpoints: Sequence[dict[str, Any]]) -> Table:
     table = _table("Endpoints", "ID", "NAME", "DEVICE", "IDENTITY", "ADDRESSES")
     for row in endpoints:
         addresses = " ".join(row["addresses"])
-        table.add_row(
-            str(row["id"]), row["name"], row["device"], str(row["identity"]), addresses
-        )
+        table.add_row(str(row["id"]), row["name"], row["device"], str(row["identity"]), addresses)
     return table
 
 

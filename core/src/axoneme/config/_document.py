@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from axoneme.config._lines import KeyPath, key_lines, statements
+from axoneme.config._lines import key_lines, statements
 from axoneme.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from axoneme.config._lines import KeyPath
 
 
 _POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")

@@ -14,12 +14,12 @@ from attrs import NOTHING, frozen
 
 from axoneme.config._blame import blame, input_type
 from axoneme.config._document import Fault
-from axoneme.config._readers import Reader, reader, toml_name
+from axoneme.config._readers import reader, toml_name
 from axoneme.errors import nearest
 
 if TYPE_CHECKING:
     from axoneme.config._lines import KeyPath
-    from axoneme.config._readers import Reading
+    from axoneme.config._readers import Reader, Reading
 
 _LISTED_KEYS = 12
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The datapath: objects of plugins linked into core's trunks, loaded, attached, replaced in place.
 
-    datapath = Datapath.open(Path("/sys/fs/bpf"))
-    datapath.commit(datapath.prepare({"tc": objects}))
-    datapath.add_endpoint(endpoint)
+datapath = Datapath.open(Path("/sys/fs/bpf"))
+datapath.commit(datapath.prepare({"tc": objects}))
+datapath.add_endpoint(endpoint)
 """
 
 from __future__ import annotations

@@ -14,20 +14,21 @@ from attrs import define, field, frozen
 from axoneme.errors import DatapathError, LayoutMismatch, VerifierError
 
 from .images import IMAGES, trunk_object
-from .linker import LinkedImage, link
+from .linker import link
 from .loaders import LoadRequest
 from .maps import DEFAULT_ENTRIES
-from .parts import LIBBPF, Part, Refused, Source, read_parts
+from .parts import LIBBPF, Refused, read_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from axoneme.model import PluginObject
     from axoneme_sdk.declarations import MapDeclaration
 
-    from axoneme.model import PluginObject
-
+    from .linker import LinkedImage
     from .loaders import LoadedObject, LoadedProgram, Loader
     from .maps import Maps
+    from .parts import Part, Source
     from .reasons import ReasonRegistry
 
 _ALWAYS = "tc"
@@ -51,11 +52,13 @@ class LoadedSource:
 
 @define
 class Assembly:
-    """What would run, or runs."""
+    """What would run, or runs; `made` are the maps that were not there before it."""
 
     images: dict[str, LoadedImage] = field(factory=dict)
     sources: list[LoadedSource] = field(factory=list)
     refused: list[Refused] = field(factory=list)
+    made: list[MapDeclaration] = field(factory=list)
+    _maps: Maps | None = None
 
     @property
     def programs(self) -> dict[str, LoadedProgram]:
@@ -78,11 +81,14 @@ class Assembly:
         return list(found.values())
 
     def close(self) -> None:
-        """Let go of the programs; those that are attached stay."""
+        """Let go of the programs; those that are attached stay, and so do maps once in effect."""
         for image in self.images.values():
             image.loaded.close()
         for source in self.sources:
             source.loaded.close()
+        if self._maps is not None:
+            self._maps.drop(self.made)
+        self.made.clear()
 
 
 def _own_maps(linked: LinkedImage) -> list[MapDeclaration]:
@@ -122,49 +128,66 @@ class Assembler:
             sources = [s for s in sources if s.plugin != assembly.plugin]
 
     def _try(self, parts: Sequence[Part], sources: Sequence[Source]) -> Assembly | Refused:
-        assembly = Assembly()
+        assembly = Assembly(maps=self.maps)
         try:
-            for image in IMAGES:
-                loaded = self._image(image, parts)
-                if isinstance(loaded, Refused):
-                    assembly.close()
-                    return loaded
-                if loaded is not None:
-                    assembly.images[image] = loaded
-            for source in sources:
-                alone = self._source(source)
-                if isinstance(alone, Refused):
-                    assembly.close()
-                    return alone
-                assembly.sources.append(alone)
+            refused = self._fill(assembly, parts, sources)
         except BaseException:
             assembly.close()
             raise
-        return assembly
+        if refused is not None:
+            assembly.close()
+        return refused or assembly
 
-    def _image(self, image: str, parts: Sequence[Part]) -> LoadedImage | Refused | None:
-        stages = trunk_object(image).stages
-        if image != _ALWAYS and not any(stages & p.stages.keys() for p in parts):
-            return None
+    def _fill(
+        self, assembly: Assembly, parts: Sequence[Part], sources: Sequence[Source]
+    ) -> Refused | None:
+        """Load into an assembly, up to the first plugin that cannot be used."""
+        for image in IMAGES:
+            if image != _ALWAYS and not any(_fills(p, image) for p in parts):
+                continue
+            loaded = self._image(image, parts)
+            if isinstance(loaded, Refused):
+                return loaded
+            assembly.images[image] = loaded
+            fds = {n: m.fd for n, m in loaded.loaded.maps.items()}
+            assembly.made += self.maps.adopt(_own_maps(loaded.linked), fds)
+        for source in sources:
+            alone = self._source(source)
+            if isinstance(alone, Refused):
+                return alone
+            assembly.sources.append(alone)
+        return None
+
+    def _image(self, image: str, parts: Sequence[Part]) -> LoadedImage | Refused:
+        try:
+            return self._build(image, parts)
+        except DatapathError as error:
+            found = self._culprit(image, parts, error)
+            if found is None:
+                raise
+            return found
+
+    def _build(self, image: str, parts: Sequence[Part]) -> LoadedImage | Refused:
+        """Link and load an image.
+
+        Raises:
+            DatapathError: the kernel, or the linker, does not say whom it means.
+        """
         linked = link(image, parts, self.reasons)
         if isinstance(linked, Refused):
             return linked
-        return self._load(linked)
-
-    def _load(self, linked: LinkedImage) -> LoadedImage | Refused:
         try:
-            request = self._request(linked)
+            return LoadedImage(linked, self._loader().load(self._request(linked)))
         except LayoutMismatch as error:
             owners = [p.plugin for p in linked.parts if _defines(p, error.map)]
             if not owners:
                 raise
             return Refused(owners[-1], str(error))
-        try:
-            loaded = self._loader().load(request)
         except VerifierError as error:
-            return self._blame(linked, error)
-        self.maps.adopt(_own_maps(linked), {n: m.fd for n, m in loaded.maps.items()})
-        return LoadedImage(linked, loaded)
+            owner = linked.owner(error.stage)
+            if owner is None:
+                raise
+            return _refusal(error, *owner)
 
     def _request(self, linked: LinkedImage) -> LoadRequest:
         trunk = trunk_object(linked.image)
@@ -182,32 +205,21 @@ class Assembler:
             None if linked.image == _ALWAYS else frozenset(filled),
         )
 
-    def _blame(self, linked: LinkedImage, error: VerifierError) -> Refused:
-        """Which plugin the verifier means. It names the lane, or else one must be found by trying."""
-        owner = linked.owner(error.stage)
-        if owner is None:
-            plugin = self._culprit(linked)
-            if plugin is None:
-                raise error
-            owner = (plugin, "")
-        refusal = VerifierError(
-            error.message, plugin=owner[0], stage=owner[1], trunk=error.trunk, log=error.log
-        )
-        return Refused(owner[0], str(refusal))
+    def _culprit(self, image: str, parts: Sequence[Part], error: DatapathError) -> Refused | None:
+        """The first plugin that, put beside those before it, does not load: found by trying.
 
-    def _culprit(self, linked: LinkedImage) -> str | None:
-        """The plugin without which the image loads, last in order first."""
-        for plugin in sorted({p.plugin for p in linked.parts}, reverse=True):
-            rest = [p for p in linked.parts if p.plugin != plugin]
-            without = link(linked.image, rest, self.reasons)
-            if isinstance(without, Refused):
-                continue
+        None if the trunk does not load by itself: then no plugin can be to blame.
+        """
+        plugins = sorted({p.plugin for p in parts if _fills(p, image)})
+        for count in range(len(plugins) + 1):
             try:
-                self._loader().load(self._request(without)).close()
-            except DatapathError:
-                continue
-            return plugin
-        return None
+                built = self._build(image, [p for p in parts if p.plugin in plugins[:count]])
+            except DatapathError as found:
+                return _refusal(found, plugins[count - 1]) if count else None
+            if isinstance(built, Refused):
+                return built
+            built.loaded.close()
+        return _refusal(error, plugins[-1]) if plugins else None
 
     def _loader(self) -> Loader:
         loader = self.find_loader(LIBBPF)
@@ -218,12 +230,30 @@ class Assembler:
     def _source(self, source: Source) -> LoadedSource | Refused:
         loader = self.find_loader(source.loader)
         if loader is None:
-            return Refused(source.plugin, f"{source.name}: nobody provides a loader {source.loader}")
+            return Refused(
+                source.plugin, f"{source.name}: nobody provides a loader {source.loader}"
+            )
+        request = LoadRequest(source.plugin, source.text, source.constants, source.sizes)
         try:
-            return LoadedSource(source, loader.load(LoadRequest(source.plugin, source.text)))
+            return LoadedSource(source, loader.load(request))
         except DatapathError as error:
             return Refused(source.plugin, f"{source.name}: {error}")
+        except Exception as error:
+            text = f"the loader {source.loader} failed: {type(error).__name__}: {error}"
+            return Refused(source.plugin, f"{source.name}: {text}")
+
+
+def _fills(part: Part, image: str) -> bool:
+    return bool(trunk_object(image).stages & part.stages.keys())
 
 
 def _defines(part: Part, name: str) -> bool:
     return any(m.name == name and not m.extern for m in part.declarations.maps)
+
+
+def _refusal(error: DatapathError, plugin: str, stage: str = "") -> Refused:
+    if isinstance(error, VerifierError):
+        error = VerifierError(
+            error.message, plugin=plugin, stage=stage, trunk=error.trunk, log=error.log
+        )
+    return Refused(plugin, str(error))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import os
 from abc import ABC, abstractmethod
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from attrs import define, field, frozen
@@ -18,11 +17,12 @@ from attrs import define, field, frozen
 from axoneme._bpf import ffi, lib
 from axoneme.errors import AttachError
 
-from ._kernel import link_info, program_info, program_name
-from .features import supported
+from ._kernel import libbpf_messages, link_info, program_info, program_name
 from .pins import open_pin, pin
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .pins import Pins
 
 _HANDLE = 1
@@ -135,12 +135,21 @@ class _Linked(ABC):
             if code < 0:
                 raise _refused(self.attach_point, code, "the link cannot be updated")
         else:
-            code = self._create(program)
-            if code < 0:
-                raise _refused(self.attach_point, code, "cannot attach")
-            self._link = code
-            pin(self._link, self._path)
+            self._link = self._make(program)
         self._program_id = program_info(program).id
+
+    def _make(self, program: int) -> int:
+        """A new link, pinned."""
+        link = self._create(program)
+        if link < 0:
+            raise _refused(self.attach_point, link, "cannot attach")
+        try:
+            pin(link, self._path)
+        except OSError as error:
+            os.close(link)
+            number = error.errno or 0
+            raise _refused(self.attach_point, -number, f"cannot pin {self._path}") from error
+        return link
 
     def _find(self) -> None:
         """The link that an earlier agent pinned; a dead one is removed."""
@@ -212,12 +221,12 @@ class TcxAttachment(_Linked):
         return [ids[i] for i in range(count[0])] if code >= 0 else []
 
     def drift(self) -> Drift | None:
-        found = super(TcxAttachment, self).drift()
+        found = super().drift()
         if found is not None:
             return found
         programs = self._programs()
-        before = programs[: programs.index(self._program_id)] if programs else []
-        if before:
+        if self._program_id in programs[1:]:
+            before = programs[: programs.index(self._program_id)]
             names = tuple(_describe(i) for i in before)
             return Drift(self.attach_point, "others run before our program", names)
         return None
@@ -231,6 +240,7 @@ class ClsactAttachment:
     ifindex: int = field(kw_only=True)
     device: str = field(kw_only=True)
     _program_id: int = field(default=0, init=False)
+    _ours: bool = field(default=False, init=False)
 
     @property
     def attach_point(self) -> str:
@@ -249,23 +259,44 @@ class ClsactAttachment:
         code = lib.axn_tc_create(self.ifindex, self._point)
         if code not in (0, -errno.EEXIST):
             raise _refused(self.attach_point, code, "cannot make the clsact qdisc")
+        if not self._ours:
+            self._refuse_foreign()
         code = lib.axn_tc_attach(
             self.ifindex, self._point, program, _HANDLE, _PRIORITY, lib.BPF_TC_F_REPLACE
         )
         if code < 0:
             raise _refused(self.attach_point, code, "cannot attach the filter")
-        self._program_id = program_info(program).id
+        self._program_id, self._ours = program_info(program).id, True
 
     def detach(self) -> None:
-        lib.axn_tc_detach(self.ifindex, self._point, _HANDLE, _PRIORITY)
+        """Remove the filter, if it is ours; the qdisc stays, for others may use it."""
+        if self._program_id and self._present() == self._program_id:
+            lib.axn_tc_detach(self.ifindex, self._point, _HANDLE, _PRIORITY)
+
+    def _refuse_foreign(self) -> None:
+        """A filter in our place that no agent of ours left there is not replaced."""
+        found = self._present()
+        if found and program_name(found) != self.trunk:
+            raise AttachError(
+                f"{_describe(found)} is a filter of our handle {_HANDLE} and priority {_PRIORITY}: "
+                "give it others",
+                attach_point=self.attach_point,
+            )
+
+    def _present(self) -> int:
+        """The program of the filter in our place, 0 if there is none."""
+        found = ffi.new("uint32_t *")
+        with libbpf_messages():  # which say that there is none
+            code = lib.axn_tc_query(self.ifindex, self._point, _HANDLE, _PRIORITY, found)
+        return int(found[0]) if code >= 0 else 0
 
     def drift(self) -> Drift | None:
-        found = ffi.new("uint32_t *")
-        code = lib.axn_tc_query(self.ifindex, self._point, _HANDLE, _PRIORITY, found)
-        if code < 0:
+        """What differs: the filter is gone, or runs another program."""
+        found = self._present()
+        if not found:
             return Drift(self.attach_point, "our filter was removed")
-        if found[0] != self._program_id:
-            return Drift(self.attach_point, f"our filter runs {_describe(found[0])}")
+        if found != self._program_id:
+            return Drift(self.attach_point, f"our filter runs {_describe(found)}")
         return None
 
     def close(self) -> None:
@@ -290,7 +321,10 @@ class XdpAttachment(_Linked):
 
     def _create(self, program: int) -> int:
         code = -errno.EINVAL
-        for mode, flags in (("native", lib.XDP_FLAGS_DRV_MODE), ("generic", lib.XDP_FLAGS_SKB_MODE)):
+        for mode, flags in (
+            ("native", lib.XDP_FLAGS_DRV_MODE),
+            ("generic", lib.XDP_FLAGS_SKB_MODE),
+        ):
             code = int(lib.axn_link_create(program, self.ifindex, lib.BPF_XDP, flags, 0, 0))
             if code >= 0:
                 self.mode = mode
@@ -325,14 +359,20 @@ class CgroupAttachment(_Linked):
         return f"{self.trunk}-cgroup"
 
     def _create(self, program: int) -> int:
-        directory = os.open(self.cgroup, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            directory = os.open(self.cgroup, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError as error:
+            return -(error.errno or errno.ENOENT)
         try:
             return int(lib.axn_link_create(program, directory, _CGROUP_TYPES[self.trunk], 0, 0, 0))
         finally:
             os.close(directory)
 
     def _alive(self) -> bool:
-        return link_info(self._link).cgroup_id == self.cgroup.stat().st_ino
+        try:
+            return link_info(self._link).cgroup_id == self.cgroup.stat().st_ino
+        except FileNotFoundError:
+            return False
 
 
 @define
@@ -351,13 +391,18 @@ class TracepointAttachment(_Linked):
 
     def attach(self, program: int) -> None:
         """The new program is attached before the old one goes: nothing is missed."""
-        code = self._create(program)
-        if code < 0:
-            raise _refused(self.attach_point, code, "cannot attach")
-        self._path.unlink(missing_ok=True)
+        before = self._path.with_name(f"{self.pin_name}-before")
+        if self._path.exists():
+            self._path.rename(before)
+        try:
+            link = self._make(program)
+        except AttachError:
+            if before.exists():
+                before.rename(self._path)
+            raise
+        before.unlink(missing_ok=True)
         self.close()
-        self._link = code
-        pin(self._link, self._path)
+        self._link = link
         self._program_id = program_info(program).id
 
     def _create(self, program: int) -> int:
@@ -366,9 +411,3 @@ class TracepointAttachment(_Linked):
     def _alive(self) -> bool:
         return True
 
-
-def tc_attachment(pins: Pins, trunk: str, ifindex: int, device: str) -> Attachment:
-    """tcx where the kernel has it, else clsact."""
-    if supported("tcx"):
-        return TcxAttachment(pins, trunk, ifindex=ifindex, device=device)
-    return ClsactAttachment(trunk, ifindex=ifindex, device=device)

@@ -68,9 +68,13 @@ def read_drops(maps: Maps, reasons: ReasonRegistry) -> list[Drop]:
 
 
 def restore_reasons(maps: Maps, reasons: ReasonRegistry) -> None:
-    """Take over the names that an earlier agent wrote."""
+    """Take over the names that an earlier agent wrote, if there was one."""
+    trunk = trunk_object("tc").declarations
+    own = [m for m in trunk.maps if m.name == "reasons"]
+    if not maps.reuse(own, trunk.btf):
+        return
     for number, record in maps.table("reasons").read():
-        texts = (record[f].rstrip(b"\0").decode() for f in ("owner", "name", "text"))
+        texts = (_text(record[f]) for f in ("owner", "name", "text"))
         reasons.restore([Reason(number, *texts)])
 
 
@@ -92,4 +96,10 @@ def write_reasons(maps: Maps, reasons: ReasonRegistry) -> None:
 
 
 def _padded(text: str, size: int) -> bytes:
-    return text.encode()[: size - 1].ljust(size, b"\0")
+    """Text as the map has it; what is too long ends before the character that does not fit."""
+    fitting = text.encode()[: size - 1].decode(errors="ignore")
+    return fitting.encode().ljust(size, b"\0")
+
+
+def _text(field: bytes) -> str:
+    return field.rstrip(b"\0").decode(errors="replace")

@@ -7,31 +7,31 @@ Everything here is of the network namespace, the bpffs and the cgroup of the cal
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from attrs import define, field, frozen
 
 from axoneme.errors import AttachError, DatapathError, MapError, nearest
-from axoneme.model import Endpoint, pack_address
+from axoneme.model import pack_address
 
 from ._formats import layout_of
 from .assembly import Assembler, Assembly
 from .attachments import (
-    Attachment,
     CgroupAttachment,
+    ClsactAttachment,
     Drift,
+    TcxAttachment,
     TracepointAttachment,
     XdpAttachment,
-    tc_attachment,
 )
 from .counters import (
-    Count,
-    Drop,
     read_counts,
     read_drops,
     restore_reasons,
     write_reasons,
 )
+from .features import supported
 from .images import trunk
 from .loaders import own_loader
 from .maps import Maps
@@ -39,17 +39,25 @@ from .pins import Pins
 from .preflight import preflight
 from .reasons import ReasonRegistry
 from .tables import Table
-from .testruns import Step, TestRun, probe_tc, probe_xdp, run_tc, run_xdp
+from .testruns import probe_tc, probe_xdp, run_tc, run_xdp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
     from types import ModuleType
 
-    from axoneme.model import PluginObject
+    from axoneme.model import Endpoint, PluginObject
 
     from ._formats import Format
+    from .attachments import (
+        Attachment,
+    )
+    from .counters import (
+        Count,
+        Drop,
+    )
     from .loaders import LoadedProgram, Loader
+    from .testruns import Step, TestRun
 
 _POD_TRUNKS = ("from_pod", "to_pod")
 _UPLINK_TRUNKS = ("from_uplink", "to_uplink")
@@ -83,6 +91,7 @@ class Datapath:
     reasons: ReasonRegistry
     cgroup: Path | None = None
     uplinks: tuple[Device, ...] = ()
+    tcx: bool = field(factory=lambda: supported("tcx"), kw_only=True)
     _assembler: Assembler = field(kw_only=True)
     _assembly: Assembly = field(factory=Assembly, init=False)
     _attachments: dict[tuple[str, str], Attachment] = field(factory=dict, init=False)
@@ -97,21 +106,26 @@ class Datapath:
         uplinks: Iterable[Device] = (),
         entries: Mapping[str, int] | None = None,
         find_loader: Callable[[str], Loader | None] = own_loader,
+        tcx: bool | None = None,
     ) -> Datapath:
         """Open a node's datapath; nothing is loaded yet.
 
         find_loader: the loader of a name; by default core's own, libbpf and bcc.
+        tcx: whether tc programs are attached by links; by default where the kernel has them.
 
         Raises:
             NotSupported: the kernel is too old.
             DatapathError: no privileges, or bpffs is not mounted.
+            LayoutMismatch: the pins there are another core's.
         """
         preflight(bpffs)
         pins = Pins(bpffs)
         pins.create()
         maps, reasons = Maps(pins), ReasonRegistry()
+        restore_reasons(maps, reasons)
         assembler = Assembler(maps, reasons, find_loader, entries or {})
-        return cls(pins, maps, reasons, cgroup, tuple(uplinks), assembler=assembler)
+        tcx = supported("tcx") if tcx is None else tcx
+        return cls(pins, maps, reasons, cgroup, tuple(uplinks), tcx=tcx, assembler=assembler)
 
     @property
     def assembly(self) -> Assembly:
@@ -133,15 +147,13 @@ class Datapath:
         Raises:
             AttachError: a place could not be updated; those that were have the old program again.
         """
-        if not self._assembly.images:
-            restore_reasons(self.maps, self.reasons)
         old, wanted = self._assembly, self._places(assembly)
         started = time.perf_counter()
         try:
             for key, (attachment, program) in wanted.items():
                 attachment.attach(program.fd)
                 self._attachments[key] = attachment
-        except AttachError:
+        except BaseException:
             self._roll_back(old)
             assembly.close()
             raise
@@ -149,6 +161,7 @@ class Datapath:
         for key in self._attachments.keys() - wanted.keys():
             self._attachments.pop(key).detach()
         self._assembly = assembly
+        assembly.made.clear()
         old.close()
         self.maps.retain(assembly.maps)
         write_reasons(self.maps, self.reasons)
@@ -160,11 +173,12 @@ class Datapath:
         )
 
     def _roll_back(self, old: Assembly) -> None:
+        """Put the old programs back wherever that can be done; drift() names the other places."""
         places = self._places(old)
-        for key in list(self._attachments):
-            attachment = self._attachments[key]
+        for key, attachment in list(self._attachments.items()):
             if key in places:
-                attachment.attach(places[key][1].fd)
+                with suppress(AttachError):
+                    attachment.attach(places[key][1].fd)
             else:
                 attachment.detach()
                 del self._attachments[key]
@@ -180,19 +194,18 @@ class Datapath:
             kept = self._attachments.get((name, target), attachment)
             found[name, target] = (kept, programs[name])
 
-        devices = [(t, Device(e.ifname, e.ifindex)) for e in self._endpoints.values()
-                   for t in _POD_TRUNKS]
+        devices = [
+            (t, Device(e.ifname, e.ifindex)) for e in self._endpoints.values() for t in _POD_TRUNKS
+        ]
         devices += [(t, device) for device in self.uplinks for t in _UPLINK_TRUNKS]
         for name, device in devices:
             if name in programs:
-                attachment = tc_attachment(self.pins, name, device.ifindex, device.name)
+                attachment = self._tc_attachment(name, device)
                 place(name, device.name, attachment)
         for name in programs:
             if trunk(name).image == "xdp":
                 for device in self.uplinks:
-                    at = XdpAttachment(
-                        self.pins, name, ifindex=device.ifindex, device=device.name
-                    )
+                    at = XdpAttachment(self.pins, name, ifindex=device.ifindex, device=device.name)
                     place(name, device.name, at)
             if trunk(name).image == "socket" and self.cgroup is not None:
                 place(name, "cgroup", CgroupAttachment(self.pins, name, cgroup=self.cgroup))
@@ -218,14 +231,17 @@ class Datapath:
         old = self._endpoints.get(endpoint.id)
         if old is not None and old != endpoint:
             self.remove_endpoint(endpoint.id)
-        programs = self._assembly.programs
-        for name in _POD_TRUNKS:
-            attachment = self._attachments.get((name, endpoint.ifname)) or tc_attachment(
-                self.pins, name, endpoint.ifindex, endpoint.ifname
-            )
-            attachment.attach(programs[name].fd)
-            self._attachments[name, endpoint.ifname] = attachment
-        self.maps.table("endpoints").write(_endpoint_rows(endpoint))
+        try:
+            for name in _POD_TRUNKS:
+                attachment = self._attachments.get((name, endpoint.ifname)) or self._tc_attachment(
+                    name, Device(endpoint.ifname, endpoint.ifindex)
+                )
+                attachment.attach(self._program(name).fd)
+                self._attachments[name, endpoint.ifname] = attachment
+            self.maps.table("endpoints").write(_endpoint_rows(endpoint))
+        except BaseException:
+            self._detach_pod(endpoint)
+            raise
         self._endpoints[endpoint.id] = endpoint
 
     def remove_endpoint(self, endpoint_id: int) -> None:
@@ -235,10 +251,19 @@ class Datapath:
             return
         keys = [pack_address(address) for address in endpoint.addresses]
         self.maps.table("endpoints").delete(keys)
+        self._detach_pod(endpoint)
+
+    def _detach_pod(self, endpoint: Endpoint) -> None:
         for name in _POD_TRUNKS:
             attachment = self._attachments.pop((name, endpoint.ifname), None)
             if attachment is not None:
                 attachment.detach()
+
+    def _tc_attachment(self, name: str, device: Device) -> Attachment:
+        """A link where the kernel has tcx, else a clsact filter."""
+        if self.tcx:
+            return TcxAttachment(self.pins, name, ifindex=device.ifindex, device=device.name)
+        return ClsactAttachment(name, ifindex=device.ifindex, device=device.name)
 
     def forget_others(self) -> list[str]:
         """Remove what an earlier agent left for endpoints and devices that are gone.
@@ -311,7 +336,9 @@ class Datapath:
         try:
             return self._assembly.programs[name]
         except KeyError:
-            raise DatapathError(f"trunk {name} is not loaded: no plugin fills a stage of it") from None
+            raise DatapathError(
+                f"trunk {name} is not loaded: no plugin fills a stage of it"
+            ) from None
 
     # Drift
 
@@ -327,7 +354,10 @@ class Datapath:
             if drift is not None:
                 found.append(drift)
                 attachment.detach()
-                attachment.attach(program.fd)
+                try:
+                    attachment.attach(program.fd)
+                except AttachError as error:
+                    found.append(Drift(attachment.attach_point, f"cannot be repaired: {error}"))
                 self._attachments[key] = attachment
         try:
             changed = self.reconcile_endpoints()

@@ -16,10 +16,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from axoneme_sdk.btf import Btf
-
 from axoneme._bpf import ffi, lib
 from axoneme.errors import NotSupported
+from axoneme_sdk.btf import Btf
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,9 +12,9 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from attrs import frozen
-from axoneme_sdk.declarations import Declarations
 
 from axoneme.errors import DatapathError
+from axoneme_sdk.declarations import Declarations
 
 if TYPE_CHECKING:
     from types import ModuleType

@@ -12,11 +12,11 @@ import time
 from typing import TYPE_CHECKING
 
 from attrs import field, frozen
-from axoneme_sdk.btf import Btf
-from axoneme_sdk.elf import Elf
 
 from axoneme._bpf import ffi, lib
 from axoneme.errors import LinkError
+from axoneme_sdk.btf import Btf
+from axoneme_sdk.elf import Elf
 
 from ._kernel import libbpf_messages
 from .images import trunk_object
@@ -26,10 +26,12 @@ from .parts import Refused
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from .images import TrunkObject
     from .parts import Part
     from .reasons import ReasonRegistry
 
 _GATE_BYTES = 4
+_LICENSE = "LICENSE"  # the same in all objects, and linked as one
 _REASON_BYTES = 2
 
 
@@ -52,9 +54,7 @@ class LinkedImage:
         return (plugins[int(lane)], name) if lane.isdigit() and int(lane) < len(plugins) else None
 
 
-def link(
-    image: str, parts: Sequence[Part], reasons: ReasonRegistry
-) -> LinkedImage | Refused:
+def link(image: str, parts: Sequence[Part], reasons: ReasonRegistry) -> LinkedImage | Refused:
     """Link an image with the parts that fill stages of it, or say which plugin has to leave.
 
     Raises:
@@ -69,6 +69,9 @@ def link(
         if isinstance(ordered, Refused):
             return ordered
         lanes[stage] = ordered
+    clash = _clash(trunk, filling)
+    if clash is not None:
+        return clash
     objects = [(p, _take_lanes(p, lanes)) for p in filling]
     linked = _link_objects(image, trunk.data, objects)
     if isinstance(linked, Refused):
@@ -87,6 +90,24 @@ def link(
         tuple(filling),
         time.perf_counter() - started,
     )
+
+
+def _clash(trunk: TrunkObject, filling: Sequence[Part]) -> Refused | None:
+    """The first part that defines a symbol which is there already: the linker knows no plugins."""
+    owners = {symbol.name: "core" for symbol in trunk.declarations.elf.globals()}
+    for part in filling:
+        stages = {stage.symbol for stage in part.declarations.stages}
+        for symbol in part.declarations.elf.globals():
+            if symbol.name in stages or symbol.name == _LICENSE:
+                continue
+            owner = owners.setdefault(symbol.name, part.plugin)
+            if owner != part.plugin:
+                return Refused(
+                    part.plugin,
+                    f"{part.name} defines {symbol.name}, and so does {owner}: rename it, or "
+                    "disable one of the two",
+                )
+    return None
 
 
 def _gates(lanes: Mapping[str, Sequence[Part]]) -> dict[str, bytes]:

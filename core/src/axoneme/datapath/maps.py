@@ -12,7 +12,7 @@ from axoneme.errors import DatapathError, LayoutMismatch, nearest
 
 from ._kernel import map_info
 from .images import shared_codec
-from .pins import pin
+from .pins import mismatch, pin, pin_name
 from .tables import Layout, Table
 
 if TYPE_CHECKING:
@@ -36,7 +36,11 @@ DEFAULT_ENTRIES = {
 
 @define
 class Maps:
-    """Opens pinned maps, takes over new ones, and makes tables of them."""
+    """Opens pinned maps, takes over new ones, and makes tables of them.
+
+    A map is known by the name of its pin, so that one whose layout changes is there in both
+    layouts until the programs that use the old one are gone.
+    """
 
     pins: Pins
     _fds: dict[str, int] = field(factory=dict, init=False)
@@ -56,48 +60,55 @@ class Maps:
         return found
 
     def _existing(self, declaration: MapDeclaration, btf: Btf) -> int | None:
-        name, known = declaration.name, self._declarations.get(declaration.name)
-        if known is not None and known.layout == declaration.layout:
+        known = self._declarations.get(_key(declaration))
+        if known is not None:
+            fd = self._fds[_key(declaration)]
+            self.pins.check_map(fd, declaration, btf)
             if known.hash != declaration.hash:
-                raise LayoutMismatch(
-                    "two objects define it differently: build them against the same headers",
-                    map=name,
-                    expected=known.hash,
-                    found=declaration.hash,
-                )
-            return self._fds[name]
-        fd = self.pins.open_map(declaration, btf)
-        if fd is not None:
-            self._keep(declaration, fd)
-        return fd
+                path = self.pins.map_path(declaration)
+                raise mismatch(path, declaration, declaration.hash, known.hash)
+            return fd
+        found = self.pins.open_map(declaration, btf)
+        if found is not None:
+            self._keep(declaration, found)
+        return found
 
-    def adopt(self, declarations: Iterable[MapDeclaration], fds: Mapping[str, int]) -> None:
-        """Pin and keep the maps that a load has made."""
-        for declaration in declarations:
-            if declaration.name in fds and not self._has(declaration):
-                fd = os.dup(fds[declaration.name])
+    def adopt(
+        self, declarations: Iterable[MapDeclaration], fds: Mapping[str, int]
+    ) -> list[MapDeclaration]:
+        """Pin and keep those maps that a load has made; which ones these were."""
+        made = [d for d in declarations if d.name in fds and _key(d) not in self._fds]
+        for declaration in made:
+            fd = os.dup(fds[declaration.name])
+            try:
                 pin(fd, self.pins.map_path(declaration))
-                self._keep(declaration, fd)
-
-    def _has(self, declaration: MapDeclaration) -> bool:
-        known = self._declarations.get(declaration.name)
-        return known is not None and known.layout == declaration.layout
+            except BaseException:
+                os.close(fd)
+                raise
+            self._keep(declaration, fd)
+        return made
 
     def _keep(self, declaration: MapDeclaration, fd: int) -> None:
-        old = self._fds.pop(declaration.name, None)
-        if old is not None:
-            os.close(old)
-        self._fds[declaration.name] = fd
-        self._declarations[declaration.name] = declaration
+        self._fds[_key(declaration)] = fd
+        self._declarations[_key(declaration)] = declaration
+
+    def drop(self, declarations: Iterable[MapDeclaration]) -> None:
+        """Let go of maps that nothing uses after all, and remove their pins."""
+        for declaration in declarations:
+            self._close(_key(declaration))
+            self.pins.map_path(declaration).unlink(missing_ok=True)
 
     def retain(self, declarations: Iterable[MapDeclaration]) -> None:
         """Let go of all other maps, and of their pins."""
         wanted = list(declarations)
-        names = {d.name for d in wanted}
-        for name in self._fds.keys() - names:
-            os.close(self._fds.pop(name))
-            del self._declarations[name]
+        for key in self._fds.keys() - {_key(d) for d in wanted}:
+            self._close(key)
         self.pins.keep_maps(wanted)
+
+    def _close(self, key: str) -> None:
+        if key in self._fds:
+            os.close(self._fds.pop(key))
+            del self._declarations[key]
 
     def table(self, name: str, codec: ModuleType | None = None) -> Table:
         """A map as a table, by a plugin's codec, or core's own for the shared ones.
@@ -107,28 +118,36 @@ class Maps:
             DatapathError: there is no such map.
         """
         codec = codec or shared_codec()
-        if name not in self._fds or name not in codec.MAPS:
-            hint = nearest(name, self._fds)
+        loaded = self._newest()
+        if name not in loaded or name not in codec.MAPS:
+            hint = nearest(name, loaded)
             did_you_mean = f"; did you mean {hint!r}?" if hint else ""
             raise DatapathError(f"no map {name} is loaded{did_you_mean}")
-        declaration = self._declarations[name]
-        if codec.MAPS[name][2] != declaration.hash:
+        layout_hash, number = codec.MAPS[name][2:]
+        declaration = self._declarations.get(pin_name(name, number), loaded[name])
+        if layout_hash != declaration.hash:
             raise LayoutMismatch(
                 f"{codec.__name__} was generated for another layout: build the plugin again",
                 map=name,
                 expected=declaration.hash,
-                found=codec.MAPS[name][2],
+                found=layout_hash,
             )
         setting = f"agent.map-entries.{name}" if codec is shared_codec() else ""
-        return Table(self._fds[name], Layout.of(codec, name), setting=setting)
+        return Table(self._fds[_key(declaration)], Layout.of(codec, name), setting=setting)
+
+    def _newest(self) -> dict[str, MapDeclaration]:
+        """The maps by name, each in the highest layout that there is."""
+        return {d.name: d for d in sorted(self._declarations.values(), key=lambda d: d.layout)}
 
     def fill(self) -> dict[str, int]:
         """max_entries of each map."""
-        return {name: map_info(fd).max_entries for name, fd in sorted(self._fds.items())}
+        return {
+            name: map_info(self.descriptor(name)).max_entries for name in sorted(self._newest())
+        }
 
     def descriptor(self, name: str) -> int:
         """A map's file descriptor, for what a table does not do."""
-        return self._fds[name]
+        return self._fds[_key(self._newest()[name])]
 
     def close(self) -> None:
         """Close all; the pins stay."""
@@ -136,3 +155,7 @@ class Maps:
             os.close(fd)
         self._fds.clear()
         self._declarations.clear()
+
+
+def _key(declaration: MapDeclaration) -> str:
+    return pin_name(declaration.name, declaration.layout)

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from axoneme_sdk import LANES
 
-from .parts import Part, Refused
+from .parts import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from .parts import Part
 
 
 def order_lanes(stage: str, parts: Sequence[Part]) -> list[Part] | Refused:
@@ -30,7 +32,7 @@ def _sort(stage: str, filling: list[Part]) -> list[Part] | Refused:
     by_plugin: dict[str, list[Part]] = {}
     for part in filling:
         by_plugin.setdefault(part.plugin, []).append(part)
-    sorter: TopologicalSorter[str] = TopologicalSorter({name: () for name in by_plugin})
+    sorter: TopologicalSorter[str] = TopologicalSorter(dict.fromkeys(by_plugin, ()))
     for part in filling:
         declaration = part.stages[stage]
         for other in declaration.after:

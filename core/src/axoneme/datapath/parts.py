@@ -6,10 +6,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from attrs import field, frozen
-from axoneme_sdk.checks import check
-from axoneme_sdk.declarations import Constant, Declarations, StageDeclaration
 
 from axoneme.errors import NotSupported, nearest
+from axoneme_sdk.checks import check
+from axoneme_sdk.declarations import Declarations
 
 from .features import supported
 from .images import IMAGES, all_stages, trunk_object
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from axoneme.model import PluginObject
+    from axoneme_sdk.declarations import Constant, StageDeclaration
 
 LIBBPF = "libbpf"
 
@@ -153,7 +154,9 @@ def _unknown_maps(declarations: Declarations) -> list[str]:
 def _unknown_sizes(declarations: Declarations, sizes: Mapping[str, int]) -> list[str]:
     own = {m.name for m in declarations.maps if not m.extern}
     return [
-        f"sizes: the object has no map {name}{_hint(name, own)}" for name in sizes if name not in own
+        f"sizes: the object has no map {name}{_hint(name, own)}"
+        for name in sizes
+        if name not in own
     ]
 
 

@@ -11,18 +11,20 @@ import os
 from typing import TYPE_CHECKING
 
 from attrs import field, frozen
-from axoneme_sdk.btf import Btf
 
 from axoneme._bpf import lib
 from axoneme.errors import LayoutMismatch
+from axoneme_sdk.btf import Btf
 
-from ._kernel import MapInfo, btf_bytes, check, map_info
+from ._kernel import btf_bytes, check, map_info
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
     from axoneme_sdk.declarations import MapDeclaration
+
+    from ._kernel import MapInfo
 
 
 @frozen
@@ -47,7 +49,7 @@ class Pins:
 
     def map_path(self, declaration: MapDeclaration) -> Path:
         """Where a map is pinned."""
-        return self.maps / f"{declaration.name}_v{declaration.layout}"
+        return self.maps / pin_name(declaration.name, declaration.layout)
 
     def open_map(self, declaration: MapDeclaration, btf: Btf) -> int | None:
         """A pinned map's file descriptor, or None if it is not pinned.
@@ -60,11 +62,21 @@ class Pins:
             return None
         fd = open_pin(path)
         try:
-            _compare(path, map_info(fd), declaration, btf)
-        except LayoutMismatch:
+            found = map_info(fd)
+            _compare(path, found, declaration, btf)
+            _compare_types(path, found, declaration)
+        except BaseException:
             os.close(fd)
             raise
         return fd
+
+    def check_map(self, fd: int, declaration: MapDeclaration, btf: Btf) -> None:
+        """Compare a map that is in use with a declaration, but for its types.
+
+        Raises:
+            LayoutMismatch: it has another type, key or value.
+        """
+        _compare(self.map_path(declaration), map_info(fd), declaration, btf)
 
     def keep_maps(self, declarations: Iterable[MapDeclaration]) -> list[str]:
         """Remove the pins of all other maps; the names of those removed."""
@@ -83,6 +95,11 @@ class Pins:
                 directory.rmdir()
         if self.root.is_dir():
             self.root.rmdir()
+
+
+def pin_name(name: str, layout: int) -> str:
+    """The name of a map's pin."""
+    return f"{name}_v{layout}"
 
 
 def pin(fd: int, path: Path) -> None:
@@ -104,21 +121,25 @@ def _compare(path: Path, found: MapInfo, declaration: MapDeclaration, btf: Btf) 
         numbers.get("map_flags", 0),
     )
     if (found.type, found.key_size, found.value_size, found.flags) != wanted:
-        raise _mismatch(
+        raise mismatch(
             path,
             declaration,
             "type {}, key {} bytes, value {} bytes, flags {}".format(*wanted),
             f"type {found.type}, key {found.key_size} bytes, value {found.value_size} bytes, "
             f"flags {found.flags}",
         )
+
+
+def _compare_types(path: Path, found: MapInfo, declaration: MapDeclaration) -> None:
     if found.btf_id and found.key_type:
         types = Btf(btf_bytes(found.btf_id))
         pinned = types.layout_hash(found.key_type, found.value_type)
         if pinned != declaration.hash:
-            raise _mismatch(path, declaration, declaration.hash, pinned)
+            raise mismatch(path, declaration, declaration.hash, pinned)
 
 
-def _mismatch(path: Path, declaration: MapDeclaration, expected: str, found: str) -> LayoutMismatch:
+def mismatch(path: Path, declaration: MapDeclaration, expected: str, found: str) -> LayoutMismatch:
+    """The error of a map that is there with another layout."""
     return LayoutMismatch(
         f"{path} holds a map of another layout: give the changed struct a new number "
         f"(AXN_LAYOUT({declaration.layout + 1})), or remove the pin",

@@ -11,7 +11,7 @@ from axoneme.errors import DatapathError, NotSupported
 
 from .features import KERNEL_FLOOR, kernel_version
 
-# r0 = 0; exit
+#: Two instructions: return 0.
 _EMPTY_PROGRAM = bytes.fromhex("b7000000000000009500000000000000")
 _MOUNTINFO = Path("/proc/self/mountinfo")
 
@@ -34,7 +34,7 @@ def check_privileges() -> None:
     )
     if fd < 0:
         raise DatapathError(
-            f"the kernel does not let this process load programs ({os.strerror(-fd)}): run as root, "
+            f"the kernel lets this process load no programs ({os.strerror(-fd)}): run as root, "
             "or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON"
         )
     os.close(fd)

@@ -48,7 +48,7 @@ _XDP = {1: Verdict.DROP, 2: Verdict.PASS, 3: Verdict.REDIRECT, 4: Verdict.REDIRE
 
 @frozen
 class TestRun:
-    """What came out: the program's own code, the verdict that it stands for, the packet, ns a run."""
+    """What came out: the program's code, the verdict it stands for, the packet, ns a run."""
 
     __test__ = False
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import evolve, frozen
 
 from axoneme.host._discovery import installed
-from axoneme.host._states import PluginState, Rejected, Status, Vetted
+from axoneme.host._states import PluginState, Rejected, Status
 from axoneme.host._vetting import Vetter
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pluggy import PluginManager
 
     from axoneme.host._discovery import Installed
+    from axoneme.host._states import Vetted
 
 _IN_USE = (Status.ON, Status.QUARANTINED)
 

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 from attrs import field, frozen
 from attrs.validators import ge, instance_of, le
 
-from axoneme.model.address import Address, parse_address
+from axoneme.model.address import parse_address
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from attrs import Attribute
+
+    from axoneme.model.address import Address
 
 
 _U32 = 0xFFFFFFFF
@@ -53,6 +55,10 @@ def _addresses(_: object, attribute: Attribute[tuple[Address, ...]], value: Any)
         raise ValueError(f"{attribute.name} has an address twice: {value}")
 
 
+def _as_tuple(addresses: Iterable[Address]) -> tuple[Address, ...]:
+    return tuple(addresses)
+
+
 @frozen
 class Endpoint:
     """One pod's attachment to its node, as the maps and the hooks see it.
@@ -66,7 +72,7 @@ class Endpoint:
     namespace: str = field(validator=_text(r".+", "the name of a namespace"))
     ifname: str = field(validator=_text(r"[^/:\s]{1,15}", "the name of a device"))
     ifindex: int = field(validator=_number(1, 0x7FFFFFFF))
-    addresses: tuple[Address, ...] = field(converter=tuple, validator=_addresses)
+    addresses: tuple[Address, ...] = field(converter=_as_tuple, validator=_addresses)
     mac: bytes = field(validator=_mac)
     node_mac: bytes = field(validator=_mac)
     identity: int = field(validator=_number(0, _U32))

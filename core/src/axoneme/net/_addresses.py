@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from attrs import frozen
 
-from axoneme.model import Address
 from axoneme.net._errors import NetworkError
 from axoneme.net._pyroute2 import ifaddrmsg, ndmsg, rtmsg
 from axoneme.net._socket import ACK, CREATE, DUMP, REPLACE, Socket
@@ -20,6 +19,7 @@ from axoneme.net._socket import ACK, CREATE, DUMP, REPLACE, Socket
 if TYPE_CHECKING:
     from ipaddress import IPv4Interface, IPv4Network, IPv6Interface
 
+    from axoneme.model import Address
     from axoneme.net._links import Link
 
     Interface: TypeAlias = IPv4Interface | IPv6Interface

@@ -65,7 +65,7 @@ class FilterRequests(Socket):
         self._request(message, _DELTFILTER, ACK, doing, link.name)
 
 
-class _bpf_options(nla):  # type: ignore[misc] # noqa: N801 - pyroute2 finds it by this name
+class _bpf_options(nla):  # type: ignore[misc]  # noqa: N801 - as pyroute2 names them
     nla_map = (
         (7, "TCA_BPF_NAME", "asciiz"),
         (8, "TCA_BPF_FLAGS", "uint32"),
@@ -73,7 +73,7 @@ class _bpf_options(nla):  # type: ignore[misc] # noqa: N801 - pyroute2 finds it 
     )
 
 
-class _tcmsg(nlmsg):  # type: ignore[misc] # noqa: N801 - as pyroute2 names messages
+class _tcmsg(nlmsg):  # type: ignore[misc]  # noqa: N801 - as pyroute2 names them
     """pyroute2's own does not know the id of a program, and takes 50 ms to import."""
 
     fields = (

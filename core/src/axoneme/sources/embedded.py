@@ -13,12 +13,15 @@ from __future__ import annotations
 
 import os
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 from attrs import field, frozen
 
 from axoneme.errors import Problem
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _INTERFACE = "axoneme.dev/interface"
 _MAC = "axoneme.dev/mac"

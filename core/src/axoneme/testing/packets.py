@@ -12,7 +12,6 @@ The rules of fields are those of the module `_layers`: None is computed, all els
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -32,7 +31,7 @@ from axoneme.testing._layers import IPLayer, Layer, Packet, build, protocol_of
 from axoneme.testing._transport import ICMP, SCTP, TCP, UDP, ICMPv6
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 __all__ = [
     "ARP",

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from axoneme.agent import Applied, Engine
+from axoneme.agent import Engine
 from axoneme.config import parse_config
 from axoneme.datapath import LibbpfLoader
 from axoneme.host import entry_points
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import Metric
 
+    from axoneme.agent import Applied
     from axoneme.datapath import Datapath, Step, TestRun
     from axoneme.testing.nodes import Node
     from axoneme.testing.pods import Pod

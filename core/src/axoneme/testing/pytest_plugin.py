@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fixtures for tests of the datapath and of plugins; pytest finds them when axoneme is installed.
+r"""Fixtures for tests of the datapath and of plugins; pytest finds them when axoneme is installed.
 
-    pytestmark = pytest.mark.axoneme_plugin("portguard", '[portguard]\\nclosed = ["10.1.0.2:80/tcp"]')
+    pytestmark = pytest.mark.axoneme_plugin("portguard", '[portguard]\nclosed = ["10.1.0.2:80"]')
 
     def test_the_port_is_closed(pipeline):
         pod = pipeline.add_pod()
@@ -29,7 +29,8 @@ _MARK = "axoneme_plugin"
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker."""
     config.addinivalue_line(
-        "markers", f"{_MARK}(name, toml=''): the plugin under test, and the configuration's sections"
+        "markers",
+        f"{_MARK}(name, toml=''): the plugin under test, and the configuration's sections",
     )
 
 

@@ -7,7 +7,7 @@ programs that stand alone.
 
 from __future__ import annotations
 
-from .base import Loader, LoadedMap, LoadedObject, LoadedProgram, LoadRequest
+from .base import LoadedMap, LoadedObject, LoadedProgram, Loader, LoadRequest
 from .bcc import BccLoader
 from .libbpf import LibbpfLoader
 

@@ -68,14 +68,14 @@ def _load(order: dict[str, str]) -> dict[str, Any]:
         return {"error": "BCC is not installed: apt install python3-bpfcc", "stage": "import"}
     try:
         module = BPF(text=order["text"])
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - BCC raises bare ones
         return {"error": f"does not compile ({error})", "stage": "compile"}
     programs = []
     for event in _PROBE.findall(order["text"]):
         name = f"raw_tracepoint__{event}"
         try:
             function = module.load_func(name, BPF.RAW_TRACEPOINT)
-        except Exception:
+        except Exception:  # noqa: BLE001 - as above
             return {"error": name, "stage": "load"}
         _pin(lib, function.fd, f"{order['pins']}/{name}")
         programs.append({"name": name, "attach": f"raw_tp/{event}"})
@@ -90,7 +90,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as headers:
         _headers(headers)
         answer = _load(order)
-    print(json.dumps(answer))
+    print(json.dumps(answer))  # noqa: T201 - the answer
 
 
 if __name__ == "__main__":

@@ -8,13 +8,12 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from axoneme_sdk.btf import Btf
-from axoneme_sdk.elf import Elf
-
 from axoneme._bpf import ffi, lib
 from axoneme.datapath._kernel import libbpf_messages, program_info, text_of
 from axoneme.datapath.verifier import last_words, read_statistics, refused_function
 from axoneme.errors import DatapathError, VerifierError
+from axoneme_sdk.btf import Btf
+from axoneme_sdk.elf import Elf
 
 from .base import LoadedMap, LoadedObject, LoadedProgram
 
@@ -98,9 +97,7 @@ class _Attempt:
         self._buffers: dict[str, Any] = {}
         with libbpf_messages() as messages:
             self._data = ffi.from_buffer(request.data)
-            self._object = lib.axn_object_open(
-                self._data, len(request.data), request.name.encode()
-            )
+            self._object = lib.axn_object_open(self._data, len(request.data), request.name.encode())
         if self._object == ffi.NULL:
             raise DatapathError(f"{request.name} cannot be opened: {'; '.join(messages)}")
         try:
