@@ -14,13 +14,16 @@ import sys
 import time
 from importlib import import_module
 from pathlib import Path
+from subprocess import SubprocessError
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
-
 from tests.bench import machine
 from tests.bench.measure import QUICK
+from tests.bench.results import BenchError
+
+from axoneme.errors import AxonemeError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,23 +35,33 @@ _PREFIX = "bench_"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run, report, and give the exit code: 1 if a goal was missed."""
+    """Run, report, and give the exit code: 1 if a goal was missed, 2 if a benchmark failed."""
     options = _parse(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     if options.quick:
         os.environ[QUICK] = "1"
     before = machine.describe()
-    results = [result for name in options.only or _names() for result in _run(name)]
+    results: list[Result] = []
+    failures: dict[str, str] = {}
+    for name in options.only or _names():
+        try:
+            results += _run(name)
+        except (BenchError, AxonemeError, OSError, SubprocessError) as error:
+            failures[name] = f"{type(error).__name__}: {error}"
+            print(f"failed: {failures[name]}", file=sys.stderr)
     Console().print(_table(results))
     report = {
         "machine": before | {"load_after": machine.load()},
         "quick": options.quick,
         "results": [result.as_json() for result in results],
+        "failures": failures,
     }
     OUT.parent.mkdir(exist_ok=True)
     OUT.write_text(json.dumps(report, indent=2) + "\n")
     missed = [result for result in results if result.met is False]
     print(f"{OUT}: {len(missed)} of {sum(r.met is not None for r in results)} goals missed")
+    if failures:
+        return 2
     return 1 if missed and not options.quick else 0
 
 

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from statistics import median
+from typing import TYPE_CHECKING
 
-from axoneme import PluginObject
 from tests.bench.compiling import compiled_object
 from tests.bench.measure import pairs
 from tests.bench.pods import Carried, carried, tc_objects
 from tests.bench.results import Result
+
+from axoneme import PluginObject
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def run() -> list[Result]:
@@ -31,7 +36,7 @@ def run() -> list[Result]:
         ]
 
 
-def _images(what: str, seconds: list[dict[str, float]]) -> list[Result]:
+def _images(what: str, seconds: list[Mapping[str, float]]) -> list[Result]:
     return [
         Result(f"{what} {image}", median(s[image] for s in seconds) * 1e3, "ms")
         for image in seconds[0]

@@ -16,12 +16,13 @@ from subprocess import PIPE
 from typing import TYPE_CHECKING
 
 from attrs import frozen
-
-from axoneme import PluginObject
 from tests.bench.compiling import compiled_object, compiled_program
 from tests.bench.measure import quick
 from tests.bench.pods import carried, tc_objects
+from tests.bench.processes import wait_for
 from tests.bench.results import BenchError, Result
+
+from axoneme import PluginObject
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,9 +64,7 @@ def run() -> list[Result]:
     return _results(busy, quiet, spans, wholes)
 
 
-def _results(
-    busy: Tally, quiet: Tally, spans: list[float], wholes: list[float]
-) -> list[Result]:
+def _results(busy: Tally, quiet: Tally, spans: list[float], wholes: list[float]) -> list[Result]:
     return [
         Result(f"swap on {PODS} pods, first to last update", median(spans), "ms", goal=20),
         Result("the longest of them", max(spans), "ms"),
@@ -100,15 +99,17 @@ def _traffic(pods: Carried, useq: Path, meanwhile: Callable[[], object]) -> Tall
     before = pods.redirected()
     options = {"stdin": PIPE, "stdout": PIPE, "text": True}
     with two.popen([useq, "listen", str(_PORT)], cpu=cpus[-1], **options) as listener:
-        listener.stdout.readline()
-        words = [useq, "send", str(two.ipv4), str(_PORT), str(RATE), str(_LONGEST)]
+        wait_for(listener, "ready")
+        words = [str(useq), "send", str(two.ipv4), str(_PORT), str(RATE), str(_LONGEST)]
         with one.popen(words, cpu=cpus[0], **options) as sender:
+            started = time.perf_counter()
             meanwhile()
+            seconds = time.perf_counter() - started
             sent = int(sender.communicate(timeout=10)[0])
         received, lost, reordered, twice, gap = listener.communicate(timeout=20)[0].split()
     tally = Tally(sent, int(received), int(lost), int(reordered), int(twice), float(gap))
     if pods.redirected() - before < tally.received:
         raise BenchError("packets came by another way than our programs")
-    if sent < RATE:
-        raise BenchError(f"only {sent} packets were sent")
+    if sent < RATE * seconds / 10:  # a busy machine holds the sender up as well
+        raise BenchError(f"only {sent} packets were sent in {seconds:.1f} s")
     return tally

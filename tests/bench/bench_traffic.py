@@ -18,14 +18,16 @@ from typing import TYPE_CHECKING
 from tests.bench.compiling import compiled_program
 from tests.bench.measure import in_turns, quick, ratio
 from tests.bench.pods import carried
+from tests.bench.processes import wait_for
 from tests.bench.results import BenchError, Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from axoneme.model import Address
     from tests.bench.pods import Carried
+
+    from axoneme.model import Address
 
 _PORT = 7777
 _ROUND_TRIPS = 60_000
@@ -49,11 +51,11 @@ def _round_trips(pods: Carried, rr: Path) -> list[Result]:
 
     def ask(address: Address) -> float:
         count = _ROUND_TRIPS // 10 if quick() else _ROUND_TRIPS
-        words = [rr, "ask", str(address), str(_PORT), str(count)]
+        words = [str(rr), "ask", str(address), str(_PORT), str(count)]
         return float(client.run(words, cpu=cpu).split()[0])
 
-    with server.popen([rr, "serve", str(_PORT)], cpu=cpu, stdout=PIPE) as process:
-        process.stdout.readline()
+    with server.popen([rr, "serve", str(_PORT)], cpu=cpu, stdout=PIPE, text=True) as process:
+        wait_for(process, "ready")
         ipv4 = _beside_plain(pods, partial(ask, server.ipv4))
         ipv6 = _beside_plain(pods, partial(ask, server.ipv6))
         process.terminate()
@@ -77,9 +79,7 @@ def _stream(pods: Carried) -> list[Result]:
 
     words = ["iperf3", "--server", "--forceflush"]
     with server.popen(words, cpu=server_cpu, stdout=PIPE, stderr=DEVNULL, text=True) as process:
-        for line in process.stdout:
-            if "listening" in line:
-                break
+        wait_for(process, "listening")
         ours, plain = _beside_plain(pods, stream)
         process.terminate()
     name = "throughput of a stream, of plain veth"
@@ -89,9 +89,7 @@ def _stream(pods: Carried) -> list[Result]:
     ]
 
 
-def _beside_plain(
-    pods: Carried, measure: Callable[[], float]
-) -> tuple[list[float], list[float]]:
+def _beside_plain(pods: Carried, measure: Callable[[], float]) -> tuple[list[float], list[float]]:
     """Ours and plain veth's, in turns."""
 
     def ours() -> float:

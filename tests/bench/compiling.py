@@ -10,9 +10,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from axoneme_sdk.compile import compile_object
-
 from tests.bench.results import BenchError
+
+from axoneme_sdk.compile import compile_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,8 @@ def compiled_program(name: str) -> Iterator[Path]:
     """csrc/<name>.c as a program."""
     with TemporaryDirectory(prefix="axoneme-bench-") as folder:
         program = Path(folder) / name
-        command = ["gcc", "-O2", "-Wall", "-Werror", "-o", program, _HERE / "csrc" / f"{name}.c"]
+        source = _HERE / "csrc" / f"{name}.c"
+        command = ["gcc", "-O2", "-Wall", "-Werror", "-o", str(program), str(source)]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         if result.returncode:
             raise BenchError(f"{name}.c does not compile: {result.stderr}")

@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from tests.bench.results import BenchError
+
 from axoneme import PluginObject
 from axoneme.datapath import Datapath, Verdict
 from axoneme.testing import Node
-from tests.bench.results import BenchError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

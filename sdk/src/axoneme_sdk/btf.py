@@ -107,7 +107,9 @@ class Btf:
         self.data = data
         try:
             self._read()
-        except (struct.error, IndexError) as error:
+        except BtfError:
+            raise
+        except (struct.error, IndexError, ValueError) as error:
             raise BtfError(f"truncated or corrupt BTF: {error}") from error
 
     def _read(self) -> None:
@@ -263,6 +265,8 @@ class Btf:
                 return ("int", t.size, self.signed(t), order)
             case "enum" | "enum64":
                 return ("enum", t.size)
+            case "ptr":
+                raise BtfError("a pointer cannot stand in a map: what it points to is not kept")
             case kind:
                 raise BtfError(f"a {kind} {t.name} cannot stand in a map".replace("  ", " "))
 

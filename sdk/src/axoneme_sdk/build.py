@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .btf import BtfError
 from .checks import check
 from .codec import generate
 from .compile import SUFFIX, BuildError, compile_object
 from .declarations import Declarations
+from .elf import ElfError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +31,11 @@ def build_package(package: Path) -> list[Path]:
     built, objects, problems = [], [], []
     for source in sources:
         built.append(compile_object(source))
-        objects.append(Declarations.read(built[-1].read_bytes()))
+        try:
+            objects.append(Declarations.read(built[-1].read_bytes()))
+        except (BtfError, ElfError) as error:
+            problems.append(f"{source.name}: {error}")
+            continue
         problems += [f"{source.name}: {problem}" for problem in check(objects[-1], plugin)]
     if problems:
         raise BuildError("\n".join(problems))

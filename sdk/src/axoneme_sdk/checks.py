@@ -104,21 +104,27 @@ def _layouts(declarations: Declarations) -> list[str]:
 
 def _key(btf: Btf, declaration: MapDeclaration) -> list[str]:
     """A key's bytes are compared whole, so that padding which the compiler adds never matches."""
-    if not declaration.definition.key:
+    padded = declaration.definition.key and _padding(btf, declaration.definition.key)
+    if not padded:
         return []
-    key = btf.strip(declaration.definition.key)
-    if key.kind != "struct":
-        return []
+    struct, at = padded
+    where = f"the key of map {declaration.name}, struct {struct}, has padding at byte {at}"
+    return [f"{where}: name it (__u8 pad[n]) so that it is zeroed"]
+
+
+def _padding(btf: Btf, type_id: int) -> tuple[str, int] | None:
+    """The first struct in a type that has bytes of no member, and where they are in it."""
+    t = btf.strip(type_id)
+    if t.kind == "array":
+        return _padding(btf, btf.array(t)[0])
+    if t.kind != "struct":
+        return None
     at = 0
-    for member in btf.members(key):
+    for member in btf.members(t):
         if member.offset != at and not member.bits:
-            return [_padding(declaration.name, key.name, at // 8)]
+            return t.name, at // 8
+        inner = _padding(btf, member.type)
+        if inner:
+            return inner
         at = member.offset + (member.bits or btf.sizeof(member.type) * 8)
-    return [] if at == key.size * 8 else [_padding(declaration.name, key.name, at // 8)]
-
-
-def _padding(name: str, key: str, at: int) -> str:
-    return (
-        f"the key of map {name}, struct {key}, has padding at byte {at}: name it (__u8 pad[n]) so "
-        "that it is zeroed"
-    )
+    return None if at == t.size * 8 else (t.name, at // 8)

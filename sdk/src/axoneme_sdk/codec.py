@@ -110,8 +110,9 @@ def generate(objects: Iterable[Declarations], module: str, target: Path) -> None
         BuildError: a layout that cffi would not reproduce, or one map defined in two ways.
     """
     from cffi import FFI
+    from cffi.recompiler import make_py_source
 
-    lines: dict[str, None] = {}
+    lines: dict[str, str] = {}
     maps: dict[str, tuple[str, str, str, int]] = {}
     fields: dict[str, tuple[_Field, ...]] = {}
     sizes: dict[str, int] = {}
@@ -123,20 +124,34 @@ def generate(objects: Iterable[Declarations], module: str, target: Path) -> None
             names = []
             for type_id in (declaration.definition.key, declaration.definition.value):
                 names.append(writer.declare(type_id))
-                fields[names[-1]] = tuple(flatten(btf, type_id))
+                fields[names[-1]] = tuple(_flatten(btf, type_id, declaration.name))
                 sizes[names[-1]] = btf.sizeof(type_id)
             row = (names[0], names[1], declaration.hash, declaration.layout)
             if maps.setdefault(declaration.name, row) != row:
                 raise BuildError(f"map {declaration.name} is defined in two ways")
-        lines.update(dict.fromkeys(writer.lines))
+        _merge(lines, writer)
         _compare(btf, writer)
     out = FFI()
-    out.cdef("\n".join(lines))
-    out.set_source(module, None)
-    out.emit_python_code(str(target))
+    out.cdef("\n".join(lines.values()))
+    make_py_source(out, module, str(target))  # emit_python_code does the same, and prints
     with target.open("a") as file:
         for name, table in (("MAPS", maps), ("FIELDS", fields), ("SIZES", sizes)):
             file.write(f"\n{name} = {pformat(table, width=96)}\n")
+
+
+def _flatten(btf: Btf, type_id: int, name: str) -> list[_Field]:
+    try:
+        return flatten(btf, type_id)
+    except BuildError as error:
+        raise BuildError(f"map {name}: {error}") from error
+
+
+def _merge(lines: dict[str, str], writer: _Declarations) -> None:
+    """Add what one object declares to the structs of all, by their names."""
+    for line in writer.lines:
+        name = line.partition(" {")[0]
+        if lines.setdefault(name, line) != line:
+            raise BuildError(f"{name} is defined in two ways by objects of one plugin")
 
 
 def _compare(btf: Btf, writer: _Declarations) -> None:

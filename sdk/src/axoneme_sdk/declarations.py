@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .btf import Btf
-from .elf import Elf
+from .btf import Btf, BtfError
+from .elf import Elf, ElfError
 from .instructions import helpers_of, read_functions, stack_of
 
 if TYPE_CHECKING:
@@ -70,8 +71,22 @@ class Declarations:
 
     @classmethod
     def read(cls, data: bytes) -> Declarations:
-        """Read an object's declarations from its symbols, BTF and instructions."""
+        """Read an object's declarations from its symbols, BTF and instructions.
+
+        Raises:
+            ElfError: it is no object.
+            BtfError: its BTF is missing or damaged.
+        """
         elf = Elf(data)
+        try:
+            return cls._read(elf)
+        except (ElfError, BtfError):
+            raise
+        except (struct.error, ArithmeticError, LookupError, ValueError) as error:
+            raise BtfError(f"truncated or corrupt: {error}") from error
+
+    @classmethod
+    def _read(cls, elf: Elf) -> Declarations:
         btf = Btf(elf.content(".BTF"))
         functions = read_functions(elf)
         constants = btf.variables(".rodata").values()
@@ -115,5 +130,8 @@ def _constants(variables: Iterable[Variable], key: str) -> list[Constant]:
 
 def _map(btf: Btf, definition: MapDefinition) -> MapDeclaration:
     layout = int(dict(definition.tags).get("layout", "1"))
-    types = btf.layout_hash(definition.key, definition.value)
+    try:
+        types = btf.layout_hash(definition.key, definition.value)
+    except BtfError as error:
+        raise BtfError(f"map {definition.name}: {error}") from error
     return MapDeclaration(definition.name, layout, types, definition.extern, definition)

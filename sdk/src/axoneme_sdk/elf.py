@@ -16,6 +16,9 @@ _RELOCATION = struct.Struct("<QQ")
 _MACHINE_BPF = 247
 _SECTION_OFFSET_AND_SIZE = 24  # where sh_offset and sh_size stand in a section's header
 _FLAG_WRITE = 1
+_RELOCATIONS = 9  # SHT_REL
+_KINDS = {".symtab": 2, ".strtab": 3}  # SHT_SYMTAB, SHT_STRTAB
+_RESERVED_SECTIONS = 0xFF00  # SHN_LORESERVE: absolute symbols and the like
 
 LOCAL, GLOBAL, WEAK = range(3)
 NOTYPE, OBJECT, FUNC, SECTION = range(4)
@@ -89,7 +92,9 @@ class Elf:
         raw = [
             _SECTION.unpack_from(self.data, self._table + i * _SECTION.size) for i in range(count)
         ]
-        strings = raw[names][4]
+        strings, strings_size = raw[names][4:6]
+        if any(header[0] >= strings_size for header in raw):
+            raise ElfError("a section's name is beyond the names")
         self.sections = [
             Section(self._string(strings + name), i, flags, offset, size)
             for i, (name, _, flags, _, offset, size, *_) in enumerate(raw)
@@ -99,6 +104,24 @@ class Elf:
             if header[1] != no_bits and section.offset + section.size > len(self.data):
                 raise ElfError(f"section {section.name} ends after the file does")
         self.symbols = self._symbols()
+        self._check_references(raw)
+
+    def _check_references(self, raw: list[tuple[int, ...]]) -> None:
+        """What the linker takes on trust: it would read beyond its tables."""
+        for name, kind in _KINDS.items():
+            found = self.section(name)
+            if found is not None and raw[found.index][1] != kind:
+                raise ElfError(f"section {name} is of another kind")
+        for symbol in self.symbols:
+            if len(raw) <= symbol.section < _RESERVED_SECTIONS:
+                raise ElfError(f"symbol {symbol.name} is in no section")
+        for section, (_, kind, _, _, _, _, _, info, *_) in zip(self.sections, raw, strict=True):
+            if kind != _RELOCATIONS:
+                continue
+            target, count = self.sections[info].size, len(self.symbols)
+            rows = _RELOCATION.iter_unpack(self.content(section.name))
+            if any(at >= target or what >> 32 >= count for at, what in rows):
+                raise ElfError(f"{section.name} leads out of the file")
 
     def _string(self, at: int) -> str:
         return self.data[at : self.data.index(0, at)].decode()
@@ -111,6 +134,8 @@ class Elf:
         for index in range(table.size // _SYMBOL.size):
             at = table.offset + index * _SYMBOL.size
             name, info, _, section, value, size = _SYMBOL.unpack_from(self.data, at)
+            if name >= strings.size:
+                raise ElfError(f"the name of symbol {index} is beyond the names")
             text = self._string(strings.offset + name)
             found.append(Symbol(text, index, info >> 4, info & 15, section, value, size, at))
         return found

@@ -82,7 +82,8 @@ class Engine:
         return engine
 
     def _commit(self, assembly: Assembly) -> Swap:
-        swap = self.datapath.commit(assembly)
+        enabled = [s.name for s in self.host.plugins() if s.status is not Status.OFF]
+        swap = self.datapath.commit(assembly, keep=enabled)
         in_effect = _plugins(assembly)
         self._objects = {n: o for n, o in self._offered.items() if n in in_effect}
         return swap

@@ -27,19 +27,24 @@
 	EMPTY_LANE(stage, 6)			\
 	EMPTY_LANE(stage, 7)
 
+/* The gate is read once: see stages.h. */
 #define RUN_LANE(stage, n)				\
-	if (lanes_##stage > n && !verdict)		\
+	if (filled > n && !verdict)			\
 		verdict = stage_##stage##_##n(call);
 
-#define RUN(stage)		\
-	RUN_LANE(stage, 0)	\
-	RUN_LANE(stage, 1)	\
-	RUN_LANE(stage, 2)	\
-	RUN_LANE(stage, 3)	\
-	RUN_LANE(stage, 4)	\
-	RUN_LANE(stage, 5)	\
-	RUN_LANE(stage, 6)	\
-	RUN_LANE(stage, 7)
+#define RUN(stage)					\
+	do {						\
+		const __u32 filled = lanes_##stage;	\
+							\
+		RUN_LANE(stage, 0)			\
+		RUN_LANE(stage, 1)			\
+		RUN_LANE(stage, 2)			\
+		RUN_LANE(stage, 3)			\
+		RUN_LANE(stage, 4)			\
+		RUN_LANE(stage, 5)			\
+		RUN_LANE(stage, 6)			\
+		RUN_LANE(stage, 7)			\
+	} while (0)
 
 EMPTY_STAGE(sock_balance)
 EMPTY_STAGE(sock_restore)
@@ -98,7 +103,7 @@ static __always_inline void copy_out6(struct bpf_sock_addr *ctx, const struct so
 									\
 		copy_in(ctx, call, number);				\
 		copy_in##ip(ctx, call);					\
-		RUN(stage)						\
+		RUN(stage);						\
 		if (verdict == AXN_DROP)				\
 			return refused;					\
 		copy_out##ip(ctx, call);				\

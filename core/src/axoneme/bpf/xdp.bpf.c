@@ -18,6 +18,7 @@ static __always_inline void begin(struct xdp_md *ctx, struct packet *packet)
 {
 	void *data = (void *)(long)ctx->data, *meta = (void *)(long)ctx->data_meta;
 
+	packet_clear(packet);
 	packet->trunk = AXN_XDP_INGRESS;
 	packet->direction = AXN_INGRESS;
 	packet->ifindex = ctx->ingress_ifindex;
@@ -40,7 +41,7 @@ SEC("xdp")
 AXN_TAG("stages=xdp_filter xdp_balance")
 int xdp_ingress(struct xdp_md *ctx)
 {
-	struct packet parsed = {}, *packet = &parsed;
+	struct packet parsed, *packet = &parsed;
 	int verdict = AXN_NEXT;
 	enum parsed result;
 	__be16 type;

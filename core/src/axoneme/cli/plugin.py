@@ -1,6 +1,88 @@
 # SPDX-License-Identifier: Apache-2.0
 """`axoneme plugin`: for authors."""
 
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
-plugin_app = typer.Typer(help="Write and check plugins.")
+from axoneme.errors import AxonemeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from importlib.metadata import EntryPoint
+
+plugin_app = typer.Typer(
+    help="Write and check plugins.", no_args_is_help=True, rich_markup_mode=None
+)
+
+
+@plugin_app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="Small letters, digits and dashes.")],
+    directory: Annotated[
+        Path | None, typer.Option(help="Where to write it; axoneme-NAME if not given.")
+    ] = None,
+) -> None:
+    """Write a plugin that builds and passes its own test."""
+    from axoneme.host import entry_points
+    from axoneme_sdk import template
+
+    target = directory or Path(f"axoneme-{name}")
+    taken = {entry_point.name for entry_point in entry_points()}
+    try:
+        written = template.write(name, target, taken=taken)
+    except (template.TemplateError, OSError) as error:
+        raise AxonemeError(str(error)) from error
+    for path in written:
+        typer.echo(path)
+    typer.echo(f"{target / 'README.md'} says how to build and test it")
+
+
+@plugin_app.command()
+def check(
+    plugin: Annotated[
+        str, typer.Argument(help="A plugin's name, or the directory of one.", metavar="[NAME|PATH]")
+    ] = ".",
+    config: Annotated[
+        Path | None,
+        typer.Option(help="Its settings, and which plugins are the others; all by default."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Load a plugin alone and with all others on this kernel, attach nothing, and say all of it.
+
+    The exit code is 1 if anything is wrong.
+    """
+    from attrs import asdict
+    from rich.console import Console
+
+    from axoneme.cli._check import check_plugin
+    from axoneme.cli._check_view import check_view
+
+    # What the host warns of is in the report; a failing hook's traceback is not.
+    logging.getLogger("axoneme.host").setLevel(logging.ERROR)
+    name, found = _find(plugin)
+    report = check_plugin(name, found, config)
+    if as_json:
+        typer.echo(json.dumps(asdict(report), indent=2))
+    else:
+        Console(highlight=False).print(check_view(report))
+    raise typer.Exit(code=1 if report.problems else 0)
+
+
+def _find(plugin: str) -> tuple[str, Callable[[], Iterable[EntryPoint]]]:
+    """Return a plugin's name, and what is installed: one in a directory stands in for its own."""
+    from axoneme.cli._project import build_project, is_project
+    from axoneme.host import entry_points
+
+    installed = tuple(entry_points())
+    if plugin in {entry_point.name for entry_point in installed} or not is_project(plugin):
+        return plugin, entry_points
+    own = build_project(Path(plugin))
+    others = tuple(one for one in installed if one.name != own.name)
+    return own.name, lambda: (*others, own)

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 _COLOURS = {"on": "green", "off": "dim", "rejected": "red", "quarantined": "yellow"}
 
 
-def _table(title: str, *columns: str) -> Table:
+def new_table(title: str, *columns: str) -> Table:
+    """A table in the one style of the command."""
     table = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")
@@ -26,7 +27,7 @@ def _table(title: str, *columns: str) -> Table:
 
 def plugin_table(plugins: Sequence[dict[str, Any]]) -> Table:
     """A row a plugin."""
-    table = _table("Plugins", "NAME", "STATUS", "VERSION", "STAGES", "REASON")
+    table = new_table("Plugins", "NAME", "STATUS", "VERSION", "STAGES", "REASON")
     for row in plugins:
         colour = _COLOURS[row["status"]]
         table.add_row(
@@ -41,7 +42,7 @@ def plugin_table(plugins: Sequence[dict[str, Any]]) -> Table:
 
 def trunk_table(trunks: Sequence[dict[str, Any]]) -> Table:
     """A row a trunk: its stages in order, with who is linked in."""
-    table = _table("Trunks", "TRUNK", "STAGES", "INSTRUCTIONS", "VERIFIED IN", "STACK", "CODE")
+    table = new_table("Trunks", "TRUNK", "STAGES", "INSTRUCTIONS", "VERIFIED IN", "STACK", "CODE")
     for row in trunks:
         stages = " ".join(
             f"[green]{name}\\[{','.join(plugins)}][/]" if plugins else f"[dim]{name}[/]"
@@ -60,7 +61,7 @@ def trunk_table(trunks: Sequence[dict[str, Any]]) -> Table:
 
 def drop_table(drops: Sequence[dict[str, Any]]) -> Table:
     """A row a trunk and reason."""
-    table = _table("Drops", "TRUNK", "REASON", "OWNER", "PACKETS", "BYTES")
+    table = new_table("Drops", "TRUNK", "REASON", "OWNER", "PACKETS", "BYTES")
     for row in drops:
         text = f"{escape(row['text'])} ({row['reason']}, {row['number']})"
         table.add_row(row["trunk"], text, row["owner"], str(row["packets"]), str(row["bytes"]))
@@ -69,7 +70,7 @@ def drop_table(drops: Sequence[dict[str, Any]]) -> Table:
 
 def endpoint_table(endpoints: Sequence[dict[str, Any]]) -> Table:
     """A row an endpoint."""
-    table = _table("Endpoints", "ID", "NAME", "DEVICE", "IDENTITY", "ADDRESSES")
+    table = new_table("Endpoints", "ID", "NAME", "DEVICE", "IDENTITY", "ADDRESSES")
     for row in endpoints:
         addresses = " ".join(row["addresses"])
         table.add_row(str(row["id"]), row["name"], row["device"], str(row["identity"]), addresses)

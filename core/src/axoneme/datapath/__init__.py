@@ -8,11 +8,19 @@ datapath.add_endpoint(endpoint)
 
 from __future__ import annotations
 
+from ._kernel import MapInfo, map_info
 from .assembly import Assembly
 from .attachments import Drift
 from .counters import Count, Drop
 from .datapath import Datapath, Device, Swap
-from .features import feature_since, helper_names, kernel_version, require, supported
+from .features import (
+    feature_since,
+    helper_names,
+    kernel_version,
+    map_type_names,
+    require,
+    supported,
+)
 from .images import Trunk, all_stages, trunk
 from .loaders import (
     BccLoader,
@@ -42,6 +50,7 @@ __all__ = [
     "LoadedObject",
     "LoadedProgram",
     "Loader",
+    "MapInfo",
     "Part",
     "Pins",
     "Reason",
@@ -57,6 +66,8 @@ __all__ = [
     "feature_since",
     "helper_names",
     "kernel_version",
+    "map_info",
+    "map_type_names",
     "preflight",
     "require",
     "supported",

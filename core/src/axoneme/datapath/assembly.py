@@ -13,6 +13,7 @@ from attrs import define, field, frozen
 
 from axoneme.errors import DatapathError, LayoutMismatch, VerifierError
 
+from .attachments import raw_tracepoint
 from .images import IMAGES, trunk_object
 from .linker import link
 from .loaders import LoadRequest
@@ -235,12 +236,21 @@ class Assembler:
             )
         request = LoadRequest(source.plugin, source.text, source.constants, source.sizes)
         try:
-            return LoadedSource(source, loader.load(request))
+            loaded = loader.load(request)
         except DatapathError as error:
             return Refused(source.plugin, f"{source.name}: {error}")
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a loader may be a plugin's own
             text = f"the loader {source.loader} failed: {type(error).__name__}: {error}"
             return Refused(source.plugin, f"{source.name}: {text}")
+        for program in loaded.programs.values():
+            if not raw_tracepoint(program.attach):
+                loaded.close()
+                return Refused(
+                    source.plugin,
+                    f"{source.name}: nobody attaches {program.name} ({program.attach}): a program "
+                    "that stands alone is one of raw_tp/<event>",
+                )
+        return LoadedSource(source, loaded)
 
 
 def _fills(part: Part, image: str) -> bool:

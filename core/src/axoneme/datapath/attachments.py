@@ -42,6 +42,7 @@ _CGROUP_TYPES = {
     "getpeername6": lib.BPF_CGROUP_INET6_GETPEERNAME,
 }
 _EGRESS = frozenset({"to_pod", "to_uplink"})
+_RAW_TRACEPOINT = ("raw_tp/", "raw_tracepoint/")
 
 
 @frozen
@@ -411,3 +412,7 @@ class TracepointAttachment(_Linked):
     def _alive(self) -> bool:
         return True
 
+
+def raw_tracepoint(attach: str) -> str:
+    """The event of a section such as raw_tp/sched_switch, nothing if it is of another kind."""
+    return attach.partition("/")[2] if attach.startswith(_RAW_TRACEPOINT) else ""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from .images import trunk_object
+from .parts import REASON_NAME, REASON_OWNER, REASON_TEXT
 from .reasons import FIRST_OF_PLUGINS, Reason
 from .testruns import Verdict
 
@@ -84,9 +85,9 @@ def write_reasons(maps: Maps, reasons: ReasonRegistry) -> None:
         (
             number,
             {
-                "owner": _padded(reason.owner, 32),
-                "name": _padded(reason.name, 64),
-                "text": _padded(reason.text, 128),
+                "owner": _padded(reason.owner, REASON_OWNER),
+                "name": _padded(reason.name, REASON_NAME),
+                "text": _padded(reason.text, REASON_TEXT),
             },
         )
         for number, reason in reasons.all().items()
@@ -97,8 +98,8 @@ def write_reasons(maps: Maps, reasons: ReasonRegistry) -> None:
 
 def _padded(text: str, size: int) -> bytes:
     """Text as the map has it; what is too long ends before the character that does not fit."""
-    fitting = text.encode()[: size - 1].decode(errors="ignore")
-    return fitting.encode().ljust(size, b"\0")
+    fitting = text.encode()[:size].decode(errors="ignore")
+    return fitting.encode().ljust(size + 1, b"\0")
 
 
 def _text(field: bytes) -> str:

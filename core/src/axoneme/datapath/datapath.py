@@ -24,6 +24,7 @@ from .attachments import (
     TcxAttachment,
     TracepointAttachment,
     XdpAttachment,
+    raw_tracepoint,
 )
 from .counters import (
     read_counts,
@@ -42,7 +43,7 @@ from .tables import Table
 from .testruns import probe_tc, probe_xdp, run_tc, run_xdp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
     from types import ModuleType
 
@@ -61,7 +62,6 @@ if TYPE_CHECKING:
 
 _POD_TRUNKS = ("from_pod", "to_pod")
 _UPLINK_TRUNKS = ("from_uplink", "to_uplink")
-_RAW_TRACEPOINT = ("raw_tp/", "raw_tracepoint/")
 
 
 @frozen
@@ -141,8 +141,11 @@ class Datapath:
         """Link and load the objects of each plugin; nothing that runs is touched."""
         return self._assembler.prepare(objects)
 
-    def commit(self, assembly: Assembly) -> Swap:
+    def commit(self, assembly: Assembly, *, keep: Iterable[str] = ()) -> Swap:
         """Put an assembly in effect, in place of the one that is.
+
+        keep: plugins that are enabled. One of them that is not in effect, for whatever is wrong
+        with it now, has its maps when it comes back; so have those that the assembly refused.
 
         Raises:
             AttachError: a place could not be updated; those that were have the old program again.
@@ -163,7 +166,7 @@ class Datapath:
         self._assembly = assembly
         assembly.made.clear()
         old.close()
-        self.maps.retain(assembly.maps)
+        self.maps.retain(assembly.maps, {*keep, *(r.plugin for r in assembly.refused)})
         write_reasons(self.maps, self.reasons)
         return Swap(
             len(wanted),
@@ -188,36 +191,42 @@ class Datapath:
     ) -> dict[tuple[str, str], tuple[Attachment, LoadedProgram]]:
         """Where each program of an assembly belongs."""
         programs = assembly.programs
-        found: dict[tuple[str, str], tuple[Attachment, LoadedProgram]] = {}
-
-        def place(name: str, target: str, attachment: Attachment) -> None:
-            kept = self._attachments.get((name, target), attachment)
-            found[name, target] = (kept, programs[name])
-
-        devices = [
-            (t, Device(e.ifname, e.ifindex)) for e in self._endpoints.values() for t in _POD_TRUNKS
+        fresh = [
+            (name, target, attachment, programs[name])
+            for name, target, attachment in (*self._tc_places(), *self._other_places(programs))
+            if name in programs
         ]
-        devices += [(t, device) for device in self.uplinks for t in _UPLINK_TRUNKS]
-        for name, device in devices:
-            if name in programs:
-                attachment = self._tc_attachment(name, device)
-                place(name, device.name, attachment)
+        fresh += self._standalone_places(assembly)
+        return {
+            (name, target): (self._attachments.get((name, target), attachment), program)
+            for name, target, attachment, program in fresh
+        }
+
+    def _tc_places(self) -> Iterator[tuple[str, str, Attachment]]:
+        pods = [Device(e.ifname, e.ifindex) for e in self._endpoints.values()]
+        for names, devices in ((_POD_TRUNKS, pods), (_UPLINK_TRUNKS, self.uplinks)):
+            for device in devices:
+                for name in names:
+                    yield name, device.name, self._tc_attachment(name, device)
+
+    def _other_places(self, programs: Iterable[str]) -> Iterator[tuple[str, str, Attachment]]:
         for name in programs:
-            if trunk(name).image == "xdp":
+            image = trunk(name).image
+            if image == "xdp":
                 for device in self.uplinks:
                     at = XdpAttachment(self.pins, name, ifindex=device.ifindex, device=device.name)
-                    place(name, device.name, at)
-            if trunk(name).image == "socket" and self.cgroup is not None:
-                place(name, "cgroup", CgroupAttachment(self.pins, name, cgroup=self.cgroup))
+                    yield name, device.name, at
+            if image == "socket" and self.cgroup is not None:
+                yield name, "cgroup", CgroupAttachment(self.pins, name, cgroup=self.cgroup)
+
+    def _standalone_places(
+        self, assembly: Assembly
+    ) -> Iterator[tuple[str, str, Attachment, LoadedProgram]]:
         for source in assembly.sources:
             for program in source.loaded.programs.values():
-                event = program.attach.partition("/")[2]
-                if not program.attach.startswith(_RAW_TRACEPOINT):
-                    continue
+                event = raw_tracepoint(program.attach)
                 name = f"{source.source.plugin}_{program.name}"
-                fresh = TracepointAttachment(self.pins, name, event=event)
-                found[name, event] = (self._attachments.get((name, event), fresh), program)
-        return found
+                yield name, event, TracepointAttachment(self.pins, name, event=event), program
 
     # Endpoints
 

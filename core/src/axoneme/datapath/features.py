@@ -127,6 +127,13 @@ def helper_names() -> dict[int, str]:
     return {n: name.removeprefix(prefix) for name, n in _numbers("bpf_func_id").items()}
 
 
+def map_type_names() -> dict[int, str]:
+    """The names of map types by their numbers, as far as core knows them."""
+    prefix = "BPF_MAP_TYPE_"
+    names = [name for name in dir(lib) if name.startswith(prefix)]
+    return {getattr(lib, name): name.removeprefix(prefix).lower() for name in names}
+
+
 def _probe_helper(program: str, helper: str) -> bool:
     types, helpers = _numbers("bpf_prog_type"), _numbers("bpf_func_id")
     type_ = types.get(f"BPF_PROG_TYPE_{program.upper()}")

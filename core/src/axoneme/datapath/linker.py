@@ -15,8 +15,8 @@ from attrs import field, frozen
 
 from axoneme._bpf import ffi, lib
 from axoneme.errors import LinkError
-from axoneme_sdk.btf import Btf
-from axoneme_sdk.elf import Elf
+from axoneme_sdk.btf import Btf, BtfError
+from axoneme_sdk.elf import Elf, ElfError
 
 from ._kernel import libbpf_messages
 from .images import trunk_object
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .reasons import ReasonRegistry
 
 _GATE_BYTES = 4
+_BUILD = "build the plugin again with this core's axoneme-sdk"
 _LICENSE = "LICENSE"  # the same in all objects, and linked as one
 _REASON_BYTES = 2
 
@@ -72,7 +73,12 @@ def link(image: str, parts: Sequence[Part], reasons: ReasonRegistry) -> LinkedIm
     clash = _clash(trunk, filling)
     if clash is not None:
         return clash
-    objects = [(p, _take_lanes(p, lanes)) for p in filling]
+    objects = []
+    for part in filling:
+        try:
+            objects.append((part, _take_lanes(part, lanes)))
+        except (ElfError, BtfError) as error:
+            return Refused(part.plugin, f"{part.name}: {error}: install the plugin again")
     linked = _link_objects(image, trunk.data, objects)
     if isinstance(linked, Refused):
         return linked
@@ -141,7 +147,7 @@ def _link_objects(
             for part, data in objects:
                 if _add(linker, data) < 0:
                     why = "; ".join(messages) or "libbpf does not say why"
-                    return Refused(part.plugin, f"{part.name} does not link: {why}")
+                    return Refused(part.plugin, f"{part.name} does not link: {why}: {_BUILD}")
             if lib.bpf_linker__finalize(linker) < 0:
                 raise LinkError(f"{image}: does not link: {'; '.join(messages)}")
         return _content(out)

@@ -98,12 +98,14 @@ class Maps:
             self._close(_key(declaration))
             self.pins.map_path(declaration).unlink(missing_ok=True)
 
-    def retain(self, declarations: Iterable[MapDeclaration]) -> None:
-        """Let go of all other maps, and of their pins."""
+    def retain(
+        self, declarations: Iterable[MapDeclaration], plugins: Iterable[str] = ()
+    ) -> None:
+        """Let go of all other maps, and of their pins but for those of some plugins."""
         wanted = list(declarations)
         for key in self._fds.keys() - {_key(d) for d in wanted}:
             self._close(key)
-        self.pins.keep_maps(wanted)
+        self.pins.keep_maps(wanted, plugins)
 
     def _close(self, key: str) -> None:
         if key in self._fds:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from attrs import field, frozen
 
 from axoneme.errors import NotSupported, nearest
+from axoneme_sdk.btf import BtfError
 from axoneme_sdk.checks import check
 from axoneme_sdk.declarations import Declarations
+from axoneme_sdk.elf import ElfError
 
 from .features import supported
 from .images import IMAGES, all_stages, trunk_object
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from axoneme_sdk.declarations import Constant, StageDeclaration
 
 LIBBPF = "libbpf"
+#: Bytes of struct reason_record, but for the zero at the end.
+REASON_OWNER, REASON_NAME, REASON_TEXT = 31, 63, 127
 
 
 @frozen(eq=False)
@@ -89,30 +93,40 @@ def read_parts(
 
 
 def _read(plugin: str, item: PluginObject) -> Part | Source | str:
-    try:
-        missing = [feature for feature in sorted(item.needs) if not supported(feature)]
-    except NotSupported as error:
-        return str(error)
-    if missing:
-        return f"this kernel lacks {', '.join(missing)}, which the object needs"
+    lacking = _lacking(item.needs)
+    if lacking:
+        return lacking
     try:
         data = item.source.read_bytes()
     except OSError as error:
         return f"cannot be read ({error.strerror}): build or install the plugin again"
-    if item.loader != LIBBPF:
-        if item.knobs or item.sizes:
-            return f"the loader {item.loader} takes no knobs and no sizes"
-        return Source(plugin, item.source.name, item.loader, data)
+    if item.loader == LIBBPF:
+        return _read_object(plugin, item, data)
+    if item.knobs or item.sizes:
+        return f"the loader {item.loader} takes no knobs and no sizes"
+    return Source(plugin, item.source.name, item.loader, data)
+
+
+def _lacking(needs: Iterable[str]) -> str:
+    """Why this kernel will not do, or nothing."""
+    try:
+        missing = [feature for feature in sorted(needs) if not supported(feature)]
+    except NotSupported as error:
+        return str(error)
+    return f"this kernel lacks {', '.join(missing)}, which the object needs" if missing else ""
+
+
+def _read_object(plugin: str, item: PluginObject, data: bytes) -> Part | Source | str:
     try:
         declarations = Declarations.read(data)
         problems = check(declarations, plugin)
-    except Exception as error:  # noqa: BLE001 - what is damaged may break the reader anywhere
-        text = str(error) or type(error).__name__
-        return f"{text}: install the plugin again, or build it with the SDK's hook"
+    except (ElfError, BtfError) as error:
+        return f"{error}: install the plugin again, or build it with the SDK's hook"
     problems += [
         *_unknown_stages(declarations),
         *_unknown_maps(declarations),
         *_unknown_sizes(declarations, item.sizes),
+        *_long_names(declarations, plugin),
     ]
     constants: dict[str, bytes] = {}
     for name, value in item.knobs.items():
@@ -158,6 +172,18 @@ def _unknown_sizes(declarations: Declarations, sizes: Mapping[str, int]) -> list
         for name in sizes
         if name not in own
     ]
+
+
+def _long_names(declarations: Declarations, plugin: str) -> list[str]:
+    """Names that do not fit the map of reasons: cut, they would be others after a restart."""
+    problems = [
+        f"the name of reason {reason.name} has more than {REASON_NAME} bytes"
+        for reason in declarations.reasons
+        if len(reason.name.encode()) > REASON_NAME
+    ]
+    if declarations.reasons and len(plugin.encode()) > REASON_OWNER:
+        problems.append(f"a plugin with reasons has a name of at most {REASON_OWNER} bytes")
+    return problems
 
 
 def _encode(declarations: Declarations, name: str, value: int | bytes) -> bytes | str:

@@ -78,10 +78,17 @@ class Pins:
         """
         _compare(self.map_path(declaration), map_info(fd), declaration, btf)
 
-    def keep_maps(self, declarations: Iterable[MapDeclaration]) -> list[str]:
-        """Remove the pins of all other maps; the names of those removed."""
+    def keep_maps(
+        self, declarations: Iterable[MapDeclaration], plugins: Iterable[str] = ()
+    ) -> list[str]:
+        """Remove the pins of all maps but these and those of some plugins; which were removed."""
         wanted = {self.map_path(d).name for d in declarations}
-        removed = [pin for pin in self.maps.iterdir() if pin.name not in wanted]
+        prefixes = tuple(f"{plugin.replace('-', '_')}_" for plugin in plugins)
+        removed = [
+            pin
+            for pin in self.maps.iterdir()
+            if pin.name not in wanted and not pin.name.startswith(prefixes)
+        ]
         for pin in removed:
             pin.unlink()
         return sorted(pin.name for pin in removed)

@@ -13,7 +13,7 @@ from .features import KERNEL_FLOOR, kernel_version
 
 #: Two instructions: return 0.
 _EMPTY_PROGRAM = bytes.fromhex("b7000000000000009500000000000000")
-_MOUNTINFO = Path("/proc/self/mountinfo")
+_MOUNTINFO = Path("/proc/thread-self/mountinfo")
 
 
 def check_kernel(release: str | None = None) -> None:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run a loaded program on a packet of ours (BPF_PROG_TEST_RUN): real, and nothing leaves.
 
-A probe is such a run with core's two marks in its context (see <axoneme/probe.h>), or with the stamp
-as metadata at XDP: it changes no map, and every lane's answer is recorded.
+A probe is such a run with core's two marks in its context (see <axoneme/probe.h>), or at XDP with
+the stamp as metadata: it changes no map, and every lane's answer is recorded.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 r"""Fixtures for tests of the datapath and of plugins; pytest finds them when axoneme is installed.
 
-    pytestmark = pytest.mark.axoneme_plugin("portguard", '[portguard]\nclosed = ["10.1.0.2:80"]')
+    pytestmark = pytest.mark.axoneme_plugin("tc", "[tc]\nadmit = false")
 
-    def test_the_port_is_closed(pipeline):
+    def test_any_source_is_admitted(pipeline):
         pod = pipeline.add_pod()
         ...
 

@@ -66,8 +66,13 @@ def _load(order: dict[str, str]) -> dict[str, Any]:
         from bcc import BPF, lib
     except ImportError:
         return {"error": "BCC is not installed: apt install python3-bpfcc", "stage": "import"}
+
+    class Module(BPF):  # type: ignore[misc] # it has no types
+        def _trace_autoload(self) -> None:
+            """Attach nothing: BCC would, and the agent does when all else is in effect."""
+
     try:
-        module = BPF(text=order["text"])
+        module = Module(text=order["text"])
     except Exception as error:  # noqa: BLE001 - BCC raises bare ones
         return {"error": f"does not compile ({error})", "stage": "compile"}
     programs = []

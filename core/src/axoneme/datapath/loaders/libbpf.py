@@ -47,9 +47,9 @@ class LibbpfLoader:
             attempt.close()
             attempt, error = _try(request, _STEPS_BYTES)
         seconds = time.perf_counter() - started
+        if error:
+            raise self._explain(request, attempt, error)
         try:
-            if error:
-                raise self._explain(request, attempt, error)
             return LoadedObject(attempt.loaded_programs(), attempt.maps(), seconds, attempt.close)
         except BaseException:
             attempt.close()

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads a tutorial: the fenced blocks that have a title, in their order.
+
+title="run"                  commands, one after another in one shell
+title="run, and it fails"    the last command fails
+title="prints"               lines, each of which the run before has printed
+title="<path>"               a file, written in the directory that the runs have come to
+title="<path>, continued"    the next piece of that file
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attrs import define, field, frozen
+
+if TYPE_CHECKING:
+    from tests.system.author import Author
+
+RUN, FAILS, PRINTS = "run", "run, and it fails", "prints"
+_CONTINUED = ", continued"
+_FENCE = re.compile(r'^```(\w+) title="([^"\n]+)"\n(.*?)^```$', re.DOTALL | re.MULTILINE)
+#: What stands between two pieces of a file.
+_GAPS = {"python": "\n\n", "c": "\n"}
+
+
+@frozen
+class Block:
+    """A fenced block with a title."""
+
+    language: str
+    title: str
+    text: str
+
+
+def blocks(page: Path) -> list[Block]:
+    """The blocks of a page."""
+    return [Block(*found) for found in _FENCE.findall(page.read_text())]
+
+
+@define
+class Reader:
+    """Follows a tutorial as its reader does."""
+
+    author: Author
+    cwd: Path = field(init=False)
+    output: str = field(default="", init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.cwd = self.author.home
+
+    def follow(self, block: Block) -> None:
+        """Do what a block says, and see that it says the truth."""
+        match block.title:
+            case "run" | "run, and it fails":
+                self._run(block.text, fails=block.title == FAILS)
+            case "prints":
+                self._compare(block.text)
+            case title if title.endswith(_CONTINUED):
+                path = self.cwd / title.removesuffix(_CONTINUED)
+                path.write_text(path.read_text() + _GAPS[block.language] + block.text)
+            case title:
+                (self.cwd / title).write_text(block.text)
+
+    def _run(self, commands: str, *, fails: bool) -> None:
+        shell = f"cd {shlex.quote(str(self.cwd))}\n{commands}"
+        result = self.author.attempt(f"trap 'pwd > {self._place}' EXIT\n{shell}")
+        self.output = result.stdout
+        assert (result.returncode != 0) == fails, f"{commands}\n{self.output}"
+        self.cwd = Path(self._place.read_text().strip())
+
+    @property
+    def _place(self) -> Path:
+        return self.author.home.parent / "cwd"
+
+    def _compare(self, expected: str) -> None:
+        printed = " ".join(self.output.split())
+        for line in expected.splitlines():
+            assert " ".join(line.split()) in printed, f"{line!r} is not in\n{self.output}"
