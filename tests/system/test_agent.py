@@ -192,3 +192,33 @@ def test_a_configuration_that_is_wrong_at_the_start_stops_the_agent(agent, node)
     assert "agent.colour" in errors
     assert "tc.admit" in errors
     assert "Traceback" not in errors
+
+
+def test_a_key_that_needs_a_restart_says_so(agent):
+    """A changed [agent] key is no silent change."""
+    with agent:
+        agent.configure(["tc"])
+        text = agent.config.read_text().replace("[agent]\n", "[agent]\nmap-entries.endpoints = 9\n")
+        agent.config.write_text(text)
+        agent.wait_for(lambda: agent.ask("status")["problems"], "the note")
+        (problem,) = agent.ask("status")["problems"]
+        assert "agent.map-entries" in problem
+        assert "started again" in problem
+
+
+def test_a_clsact_filter_of_an_agent_that_is_gone_is_removed(node):
+    """On the devices that are there still; a stranger's filter of the same device stays."""
+    from axoneme.agent.devices import remove_stale_filters
+    from axoneme.datapath.attachments import ClsactAttachment
+    from axoneme.testing.pipelines import Pipeline
+
+    with Pipeline(node, ["tc"]) as pipeline:
+        pod = node.add_pod()
+        program = pipeline.datapath.assembly.programs["from_pod"].fd
+        ours = ClsactAttachment("from_pod", ifindex=pod.ifindex, device=pod.ifname)
+        node.call(ours.attach, program)
+        assert node.call(remove_stale_filters, {pod.ifindex}) == []
+        (removed,) = node.call(remove_stale_filters, set())
+        assert removed.startswith("from_pod")
+        assert pod.ifname in removed
+        assert node.netlink.filters(node.netlink.link(pod.ifname), "ingress") == ()

@@ -8,9 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.system.objects import gate, idle
 
 from axoneme import PluginObject
+from axoneme.datapath import Refused
+from axoneme.datapath.parts import read_parts
 from axoneme.testing import plugin_object
 
 if TYPE_CHECKING:

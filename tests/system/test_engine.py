@@ -166,3 +166,20 @@ def test_a_plugins_drops_have_its_own_reason(start, closed):
     assert drop.reason.text == "All is closed"
     assert drop.reason.number >= 1024
     assert drop.packets >= 1
+
+
+def test_a_plugin_that_gets_another_chance_hears_of_the_endpoints(start):
+    """Also of those that came while it was quarantined."""
+    heard, lucky = [], []
+
+    def added(endpoint):
+        if not lucky:
+            fail()
+        heard.append(endpoint.id)
+
+    pipeline = start(fake_plugin("moody", axoneme_endpoint_added=added))
+    one, two = pods(pipeline)
+    assert pipeline.status("moody").startswith("quarantined")
+    lucky.append(True)
+    assert str(pipeline.node.call(pipeline.engine.retry, "moody").status) == "on"
+    assert sorted(heard) == [one.number, two.number]

@@ -33,10 +33,10 @@ _DEEP = """
     {callee}
     {function}
     {{
-        volatile __u8 room[180];
+        volatile __u8 room[128], more[32];
 
-        room[(__u8)x % 180] = x;
-        return room[(__u8)(x + 1) % 180] + {call};
+        room[x & 127] = more[x & 31] = x;
+        return room[(x + 1) & 127] + more[(x + 1) & 31] + {call};
     }}
     {stage}
 """

@@ -12,9 +12,9 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
-from attrs import define, field
+from attrs import define, field, fields
 
-from axoneme.config import read_config
+from axoneme.config import AgentConfig, read_config
 from axoneme.errors import AxonemeError
 from axoneme.sources import EmbeddedSource
 
@@ -58,7 +58,7 @@ class Agent:
         agent._config_text = text
         agent.source.create()
         agent.sync()
-        stale = engine.datapath.forget_others()
+        stale = engine.forget_others()
         if stale:
             _log.info("removed what an earlier agent left: %s", ", ".join(stale))
         return agent
@@ -91,21 +91,29 @@ class Agent:
         """Read the configuration again; what came of it, for people."""
         try:
             self._config_text = self.config_path.read_bytes()
+            before = self.engine.configuration.agent
             configuration = read_config(self.config_path, self.engine.host)
             applied = self.engine.reconfigure(configuration)
         except (AxonemeError, OSError) as error:
             return self._note(f"the configuration is refused, the old one stays: {error}")
+        self._note_fixed(before, configuration.agent)
         if applied.swap is None:
             return self._note(f"the swap is refused, the old datapath stays: {applied.refusal}")
         text = f"swapped {applied.swap.updated} places in {applied.swap.seconds * 1e3:.1f} ms"
         _log.info("%s", text)
         return text
 
+    def _note_fixed(self, before: AgentConfig, after: AgentConfig) -> None:
+        """Name the keys that were changed and are read at the start only."""
+        keys = (f.name for f in fields(AgentConfig) if f.name != "plugins")
+        for key in (k for k in keys if getattr(before, k) != getattr(after, k)):
+            name = f"agent.{key.replace('_', '-')}"
+            self._note(f"{name} has changed: it takes effect when the agent is started again")
+
     def retry(self, plugin: str) -> str:
         """Give a rejected or quarantined plugin another chance."""
-        state = self.engine.host.retry(plugin)
-        self.engine.reconfigure(self.engine.configuration)
-        return f"{plugin} is {state.status}"
+        state = self.engine.retry(plugin)
+        return f"{plugin} is {state.status}" + (f": {state.reason}" if state.reason else "")
 
     def sync(self) -> None:
         """Make the endpoints those of the source."""

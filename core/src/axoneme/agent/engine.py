@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from attrs import define, field, frozen
 
 from axoneme.config import Configuration
-from axoneme.datapath import Datapath
+from axoneme.datapath import Datapath, supported
 from axoneme.errors import DatapathError, PluginError
 from axoneme.host import PluginHost, Status, entry_points
 
 from .core import CoreHooks
-from .devices import find_devices
+from .devices import find_devices, remove_stale_filters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from axoneme.datapath import Assembly, Swap
+    from axoneme.host import PluginState
     from axoneme.model import Endpoint, PluginObject
 
 
@@ -119,6 +120,18 @@ class Engine:
             self._tell_of_endpoints(plugin)
         return Applied(swap)
 
+    def retry(self, plugin: str) -> PluginState:
+        """Give a rejected or quarantined plugin another chance; its state afterwards.
+
+        Raises:
+            PluginRejected: it is not enabled.
+        """
+        if self.host.retry(plugin).status is Status.ON:
+            self.reconfigure(self.configuration)
+            self._tell_of_endpoints(plugin)
+        (state,) = (s for s in self.host.plugins() if s.name == plugin)
+        return state
+
     def _assemble(self) -> Assembly:
         """Assemble what the plugins offer; those at fault leave, until the rest is whole.
 
@@ -169,6 +182,15 @@ class Engine:
             return
         self.datapath.remove_endpoint(endpoint_id)
         self.host.hooks.axoneme_endpoint_removed(endpoint=endpoint, datapath=self.datapath)
+
+    def forget_others(self) -> list[str]:
+        """Remove what an earlier agent left and nobody accounts for now; the names."""
+        stale = self.datapath.forget_others()
+        if not supported("tcx"):
+            pods = {endpoint.ifindex for endpoint in self.datapath.endpoints.values()}
+            uplinks = {device.ifindex for device in self.datapath.uplinks}
+            stale += remove_stale_filters(pods | uplinks)
+        return stale
 
     def close(self) -> None:
         """Let the plugins stop, and let go: what is attached and pinned goes on."""

@@ -5,10 +5,12 @@
  *
  * The contexts of the attach types differ, so stages get a copy: struct socket_call. What they write
  * to its address and port is copied back. Out: 1 lets the call go on; 0 refuses it with EPERM, which
- * only connect, sendmsg and bind can do. Reads and writes: nothing of its own.
+ * only connect, sendmsg and bind can do. Reads and writes: drops; stages have their own.
  */
 #define AXN_SHARED
 #include <axoneme/plugin.h>
+
+#include "drops.h"
 
 #define EMPTY_LANE(stage, n)							\
 	__weak __noinline int stage_##stage##_##n(struct socket_call *call)	\
@@ -104,8 +106,10 @@ static __always_inline void copy_out6(struct bpf_sock_addr *ctx, const struct so
 		copy_in(ctx, call, number);				\
 		copy_in##ip(ctx, call);					\
 		RUN(stage);						\
-		if (verdict == AXN_DROP)				\
+		if (verdict == AXN_DROP) {				\
+			count_drop(call->reason, AXN_SOCKET, 0);	\
 			return refused;					\
+		}							\
 		copy_out##ip(ctx, call);				\
 		return 1;						\
 	}

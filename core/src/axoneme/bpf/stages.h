@@ -9,6 +9,8 @@
 #define AXN_SHARED
 #include <axoneme/plugin.h>
 
+#include "drops.h"
+
 /* Never read: it keeps these enums in the BTF, from where Python takes the names and numbers. */
 const volatile struct {
 	enum axn_trunk trunk;
@@ -114,21 +116,6 @@ static __always_inline void count(const struct packet *packet, __u32 verdict)
 		counter_add(counter, packet->len);
 }
 
-/* Not inlined: drops are not the way of most packets, and every exit of a trunk comes by here. */
-static __noinline void count_drop(const struct packet *packet)
-{
-	struct drop_key key = { .reason = packet->reason, .trunk = packet->trunk };
-	struct counter *counter = bpf_map_lookup_elem(&drops, &key);
-	struct counter none = {};
-
-	if (!counter) {
-		bpf_map_update_elem(&drops, &key, &none, BPF_NOEXIST);
-		counter = bpf_map_lookup_elem(&drops, &key);
-	}
-	if (counter)
-		counter_add(counter, packet->len);
-}
-
 /* The end of every trunk: NEXT from all stages is PASS, an unknown verdict a drop; and it is counted. */
 static __always_inline int settle(struct packet *packet, int verdict, bool probing)
 {
@@ -140,6 +127,6 @@ static __always_inline int settle(struct packet *packet, int verdict, bool probi
 		return verdict;
 	count(packet, verdict);
 	if (verdict == AXN_DROP)
-		count_drop(packet);
+		count_drop(packet->reason, packet->trunk, packet->len);
 	return verdict;
 }

@@ -37,6 +37,7 @@ def agent(
     logging.basicConfig(
         level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    logging.getLogger("watchfiles").setLevel("WARNING")  # it counts changes, of which we tell
     asyncio.run(_run(Agent, config))
 
 
@@ -73,11 +74,17 @@ def reload(config: _Config = DEFAULT_CONFIG) -> None:
     typer.echo(_ask(config, "reload"))
 
 
-def _ask(config: Path, method: str) -> Any:
+@app.command()
+def retry(plugin: str, config: _Config = DEFAULT_CONFIG) -> None:
+    """Give a rejected or quarantined plugin another chance, and say what came of it."""
+    typer.echo(_ask(config, "retry", plugin=plugin))
+
+
+def _ask(config: Path, method: str, **arguments: Any) -> Any:
     from axoneme.agent.server import ask
     from axoneme.config import read_agent_config
 
-    return ask(read_agent_config(config).run_dir, method)
+    return ask(read_agent_config(config).run_dir, method, **arguments)
 
 
 def _print(value: Any, as_json: bool, view: Any) -> None:

@@ -21,7 +21,7 @@ from .features import (
     require,
     supported,
 )
-from .images import Trunk, all_stages, trunk
+from .images import Trunk, all_stages, trunk, trunk_names
 from .loaders import (
     BccLoader,
     LibbpfLoader,
@@ -72,4 +72,5 @@ __all__ = [
     "require",
     "supported",
     "trunk",
+    "trunk_names",
 ]

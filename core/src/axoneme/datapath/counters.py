@@ -62,7 +62,7 @@ def read_drops(maps: Maps, reasons: ReasonRegistry) -> list[Drop]:
     drops = []
     for key, value in maps.table("drops").read(summed=True):
         number = key["reason"]
-        unknown = Reason(number, "", f"reason_{number}", "a reason that no plugin declares now")
+        unknown = Reason(number, "", f"reason_{number}", "A reason that no plugin declares now")
         reason = known.get(number, unknown)
         drops.append(Drop(trunks[key["trunk"]], reason, value["packets"], value["bytes"]))
     return sorted(drops, key=lambda d: (d.trunk, d.reason.number))

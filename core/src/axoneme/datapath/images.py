@@ -88,6 +88,11 @@ def trunk(name: str) -> Trunk:
     raise DatapathError(f"no trunk {name}")
 
 
+def trunk_names() -> frozenset[str]:
+    """The names of all trunks."""
+    return frozenset(t.name for image in IMAGES for t in trunk_object(image).trunks)
+
+
 @cache
 def shared_codec() -> ModuleType:
     """The codec of the maps that core owns.

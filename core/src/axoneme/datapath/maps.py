@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from .pins import Pins
 
+#: The maps whose entries the configuration sets.
+SIZEABLE = frozenset({"endpoints"})
 #: Entries of the maps that core owns, unless the configuration says otherwise.
 DEFAULT_ENTRIES = {
     "endpoints": 65536,
@@ -134,7 +136,7 @@ class Maps:
                 expected=declaration.hash,
                 found=layout_hash,
             )
-        setting = f"agent.map-entries.{name}" if codec is shared_codec() else ""
+        setting = f"agent.map-entries.{name}" if name in SIZEABLE else ""
         return Table(self._fds[_key(declaration)], Layout.of(codec, name), setting=setting)
 
     def _newest(self) -> dict[str, MapDeclaration]:

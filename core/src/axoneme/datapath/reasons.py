@@ -26,6 +26,7 @@ FIRST_OF_PLUGINS = 1024
 _LAST = 0xFFFF
 #: What Hubble and the metrics show, of the numbers that core uses.
 _TEXTS = {
+    "NONE": "A stage gave no reason",
     "INVALID_SOURCE_IP": "Invalid source ip",
     "POLICY_DENIED": "Policy denied",
     "INVALID_PACKET": "Invalid packet",

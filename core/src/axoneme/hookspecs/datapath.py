@@ -29,8 +29,8 @@ def axoneme_objects(config: Any) -> Iterable[PluginObject]:
     Answers are kept by plugin: core links the objects of all plugins into one image a trunk.
     The order of stages is declared in the objects.
 
-    If it raises, or returns anything but PluginObject, the plugin is quarantined and the image
-    is made without it.
+    If it raises, or returns anything but PluginObject, the plugin is quarantined. One that runs
+    keeps its stages, with the objects that it gave last; the image is made without a new one.
 
     .. versionadded:: 0.1
     """

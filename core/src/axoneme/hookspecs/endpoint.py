@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @hookspec
 def axoneme_endpoint_added(endpoint: Endpoint, datapath: Datapath, config: Any) -> None:
-    """Write what the plugin keeps for an endpoint, before traffic of it is let through.
+    """Write what the plugin keeps for an endpoint, as soon as its trunks are attached.
 
     Called once for each endpoint: when it appears, and for all that are there when the agent
     starts or the plugin is enabled. An endpoint that changed is removed and added.

@@ -75,8 +75,8 @@ class PluginObject:
     """One eBPF object of a plugin, with what this node's settings make of it.
 
     `knobs` are the object's `const volatile` variables and `sizes` the entries of its maps;
-    `needs` names the kernel features without which the object is left out, and `loader` the
-    loader that takes it. Stages, their order and their reasons are in the object itself.
+    `needs` names the kernel features without which the plugin is rejected, and `loader` the
+    loader that takes the object. Stages, their order and their reasons are in the object itself.
     """
 
     source: Traversable = field(validator=_source)

@@ -74,11 +74,11 @@ def pipeline(
     record_property: Callable[[str, object], None],
 ) -> Iterator[Pipeline]:
     """A node with the plugin of the marker linked in, and pods to come."""
-    from axoneme.testing.pipelines import Pipeline, installed_plugins
-
     marker = request.node.get_closest_marker(_MARK)
     plugin, toml = (*marker.args, "")[:2] if marker else ("", "")
     record_property("plugin", plugin or "core")
+    from axoneme.testing.pipelines import Pipeline, installed_plugins
+
     plugins = installed_plugins() if plugins_beside == "with_all" else ({plugin} - {""})
     with Pipeline(node, sorted({*plugins, plugin} - {""}), toml) as made:
         if plugin:

@@ -31,7 +31,7 @@ enum axn_trunk {
 	AXN_FROM_UPLINK	= 2,
 	AXN_TO_UPLINK	= 3,
 	AXN_XDP_INGRESS	= 4,
-	AXN_TRUNKS	= 5,
+	AXN_SOCKET	= 5,	/* all of the socket's */
 };
 
 /* The stages of all trunks; a number is what a probe records. New ones are added at the end. */
@@ -140,9 +140,11 @@ struct socket_call {
 	__u64 netns_cookie;
 	__u8 attach;		/* enum axn_socket_attach */
 	__u8 pad[3];
-	__u16 reason;
+	__u16 reason;		/* for AXN_DROP: return axn_refuse(call, reason) */
 	__u16 flags;
 };
+
+_Static_assert(sizeof(struct socket_call) == 48, "struct socket_call is ABI");
 
 enum axn_socket_attach {
 	AXN_CONNECT	= 0,
@@ -207,6 +209,12 @@ enum axn_socket_attach {
 static __always_inline int axn_drop(struct packet *packet, __u16 reason)
 {
 	packet->reason = reason;
+	return AXN_DROP;
+}
+
+static __always_inline int axn_refuse(struct socket_call *call, __u16 reason)
+{
+	call->reason = reason;
 	return AXN_DROP;
 }
 

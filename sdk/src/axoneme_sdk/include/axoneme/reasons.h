@@ -7,6 +7,8 @@
 #pragma once
 
 enum axn_reason {
+	AXN_REASON_NONE				= 0,
+
 	AXN_REASON_INVALID_SOURCE_IP		= 132,
 	AXN_REASON_POLICY_DENIED		= 133,
 	AXN_REASON_INVALID_PACKET		= 134,
