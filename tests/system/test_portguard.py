@@ -110,7 +110,7 @@ def test_counters_outlive_a_change_of_settings(pipeline):
                 "10.1.0.2:65536/tcp",
                 "10.1.0.2:-1/tcp",
                 "10.1.0.2:http/tcp",
-                "10.1.0.2:80/sctp",
+                "10.1.0.2:80/icmp",
                 "fd00::2:53/udp",
                 "",
             )

@@ -25,7 +25,15 @@ from axoneme.errors import (
     Problem,
     VerifierError,
 )
-from axoneme.model import Address, Endpoint, PluginObject, pack_address, unpack_address
+from axoneme.model import (
+    Address,
+    Endpoint,
+    PluginObject,
+    Port,
+    pack_address,
+    parse_ports,
+    unpack_address,
+)
 
 __version__: str
 
@@ -59,10 +67,12 @@ __all__ = [
     "PluginFailed",
     "PluginObject",
     "PluginRejected",
+    "Port",
     "Problem",
     "VerifierError",
     "__version__",
     "hookimpl",
     "pack_address",
+    "parse_ports",
     "unpack_address",
 ]

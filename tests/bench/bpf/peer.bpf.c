@@ -9,7 +9,7 @@
 
 #include <linux/pkt_cls.h>
 
-#define HEADERS		(sizeof(struct ethhdr) + sizeof(struct ipv6hdr) + 16 + sizeof(struct tcphdr))
+#define HEADERS		(sizeof(struct ethhdr) + 15 * 4 + sizeof(struct tcphdr))
 #define TO_POD_PASS	(AXN_TO_POD * 8 + AXN_PASS)
 #define TO_POD_DROP	(AXN_TO_POD * 8 + AXN_DROP)
 
@@ -153,7 +153,7 @@ static __noinline int called(struct __sk_buff *ctx)
 	return TC_ACT_UNSPEC;
 }
 
-/* and when that is done in a function: a call and its return cost what the processor's repairs make of them. */
+/* and when that is done in a function: how dear a return is depends on the processor. */
 SEC("tc")
 int nothing_called(struct __sk_buff *ctx)
 {

@@ -34,8 +34,11 @@ EMPTY_STAGE(untranslate, CONTEXT)
 EMPTY_STAGE(translate, CONTEXT)
 EMPTY_STAGE(encrypt, CONTEXT)
 
-/* Headers that the parser may want in the linear part: Ethernet, IPv6, two extensions, TCP. */
-#define HEADERS	(sizeof(struct ethhdr) + sizeof(struct ipv6hdr) + 16 + sizeof(struct tcphdr))
+/*
+ * Headers that the parser may want in the linear part: Ethernet, IPv4 with all its options (or IPv6
+ * with two extensions), TCP.
+ */
+#define HEADERS	(sizeof(struct ethhdr) + 15 * 4 + sizeof(struct tcphdr))
 
 static __always_inline void pull_headers(struct __sk_buff *ctx)
 {
@@ -91,8 +94,11 @@ static __always_inline int act(struct packet *packet, int verdict, bool probing)
 		goto decided;								\
 	}
 
-static __always_inline int not_ip_from_pod(struct packet *packet, __be16 type)
+static __always_inline int not_ip_from_pod(struct __sk_buff *ctx, struct packet *packet,
+					   __be16 type)
 {
+	if (ctx->vlan_present)
+		return axn_drop(packet, AXN_REASON_VLAN_FILTERED);
 	return type == bpf_htons(ETH_P_ARP) ? AXN_PASS : axn_drop(packet, AXN_REASON_UNSUPPORTED_L3);
 }
 
@@ -122,7 +128,7 @@ int from_pod(struct __sk_buff *ctx)
 {
 	int kept;
 
-	BEGIN(AXN_FROM_POD, AXN_EGRESS, not_ip_from_pod(packet, type))
+	BEGIN(AXN_FROM_POD, AXN_EGRESS, not_ip_from_pod(ctx, packet, type))
 	if (ctx->vlan_present) {
 		verdict = axn_drop(packet, AXN_REASON_VLAN_FILTERED);
 		goto decided;

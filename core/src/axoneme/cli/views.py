@@ -42,7 +42,9 @@ def plugin_table(plugins: Sequence[dict[str, Any]]) -> Table:
 
 def trunk_table(trunks: Sequence[dict[str, Any]]) -> Table:
     """A row a trunk: its stages in order, with who is linked in."""
-    table = new_table("Trunks", "TRUNK", "STAGES", "INSTRUCTIONS", "VERIFIED IN", "STACK", "CODE")
+    table = new_table("Trunks", "TRUNK", "STAGES", "VERIFIED", "IN", "STACK", "CODE")
+    table.columns[1].overflow = "ellipsis"  # breaks between words
+    table.columns[1].min_width = 30
     for row in trunks:
         stages = " ".join(
             f"[green]{name}\\[{','.join(plugins)}][/]" if plugins else f"[dim]{name}[/]"
@@ -51,9 +53,9 @@ def trunk_table(trunks: Sequence[dict[str, Any]]) -> Table:
         table.add_row(
             row["name"],
             stages,
-            str(row["instructions"]),
+            f"{row['instructions']} insns",
             f"{row['microseconds'] / 1e3:.1f} ms",
-            row["stack"],
+            f"{sum(map(int, filter(None, row['stack'].split('+'))))} B",
             f"{row['jited']} B",
         )
     return table

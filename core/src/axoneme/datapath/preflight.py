@@ -42,11 +42,11 @@ def check_privileges() -> None:
 
 def check_bpffs(directory: Path) -> None:
     """Raise DatapathError unless the directory lies on a mounted bpf file system."""
-    best, kind = "", ""
+    best, kind, place = "", "", directory.resolve()
     for line in _MOUNTINFO.read_text().splitlines():
         left, _, right = line.partition(" - ")
         point = left.split()[4]
-        if directory.is_relative_to(point) and len(point) >= len(best):
+        if place.is_relative_to(point) and len(point) >= len(best):
             best, kind = point, right.split()[0]
     if kind != "bpf":
         raise DatapathError(

@@ -6,11 +6,14 @@ from __future__ import annotations
 from axoneme.model.address import Address, pack_address, unpack_address
 from axoneme.model.endpoint import Endpoint
 from axoneme.model.objects import PluginObject
+from axoneme.model.port import Port, parse_ports
 
 __all__ = [
     "Address",
     "Endpoint",
     "PluginObject",
+    "Port",
     "pack_address",
+    "parse_ports",
     "unpack_address",
 ]

@@ -8,22 +8,14 @@ struct portguard_port {
 	__u8 proto, pad[5];
 };
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1024);
-	__type(key, struct portguard_port);
-	__type(value, __u64);
-} portguard_closed SEC(".maps");
+AXN_MAP(HASH, portguard_closed, 1024, struct portguard_port, __u64);
 
 AXN_REASON(portguard_closed_port, "Port closed by portguard");
 
 AXN_STAGE(policy)
 {
-	struct portguard_port port = {
-		.address = packet->tuple.daddr,
-		.port = packet->tuple.dport,
-		.proto = packet->tuple.proto,
-	};
+	const struct tuple *to = &packet->tuple;
+	struct portguard_port port = { .address = to->daddr, .port = to->dport, .proto = to->proto };
 	__u64 *refused = bpf_map_lookup_elem(&portguard_closed, &port);
 
 	if (!refused)

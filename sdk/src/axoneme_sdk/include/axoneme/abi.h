@@ -203,6 +203,15 @@ enum axn_socket_attach {
 #define AXN_KNOB(type, name, value, text)	\
 	AXN_TAG("knob=" text) const volatile type name = value
 
+/* A map of the plugin's own: AXN_MAP(HASH, guard_closed, 1024, struct guard_key, __u64); */
+#define AXN_MAP(kind, name, entries, key_type, value_type)	\
+	struct {						\
+		__uint(type, BPF_MAP_TYPE_##kind);		\
+		__uint(max_entries, entries);			\
+		__type(key, key_type);				\
+		__type(value, value_type);			\
+	} name SEC(".maps")
+
 /* On a map's definition: the number of its layout, part of its pin's name. Without it: 1. */
 #define AXN_LAYOUT(number)	AXN_TAG("layout=" AXN_STRING(number))
 
