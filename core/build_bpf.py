@@ -47,7 +47,8 @@ ffi.set_source(
     depends=[str(path) for path in sorted(Path("csrc").glob("*.h"))],
     include_dirs=["csrc"],
     extra_objects=[archive(name) for name in ARCHIVES],
-    extra_compile_args=["-O2", "-std=gnu11", "-Wall", "-fvisibility=hidden"],
+    # Debug sections would name the directory of the build, and no two wheels would be the same.
+    extra_compile_args=["-O2", "-g0", "-std=gnu11", "-Wall", "-fvisibility=hidden"],
     extra_link_args=["-Wl,--exclude-libs,ALL", "-Wl,-z,now"],
     define_macros=[("Py_LIMITED_API", "0x030b0000")],
     py_limited_api=True,

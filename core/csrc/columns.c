@@ -25,7 +25,7 @@ INLINE void copy_column(struct column column, uint32_t size)
 
 INLINE void swap_column(struct column column, uint32_t size)
 {
-	struct axn_field field = {.size = size, .kind = AXN_BE};
+	struct axn_field field = { .size = size, .kind = AXN_BE };
 	uint64_t word = 0;
 
 	for (uint32_t i = 0; i < column.count; i++) {
@@ -79,7 +79,7 @@ static void scatter(struct column column, uint32_t size)
 void axn_scatter(void *out, uint32_t record_size, const struct axn_field *field, const void *column,
 		 uint32_t step, uint32_t count)
 {
-	struct column one = {(uint8_t *)out + field->offset, column, record_size, step, count};
+	struct column one = { (uint8_t *)out + field->offset, column, record_size, step, count };
 
 	if (field->kind == AXN_BE)
 		scatter_swapped(one, field->size);

@@ -201,7 +201,7 @@ static bool pack_rows(PyObject *items, struct packer *packers, uint32_t parts,
 				pack_item(packer, pair ? PyTuple_GetItem(item, part) : item);
 
 			if (code) {
-				*fault = (struct axn_fault){row, packer->field, code, part};
+				*fault = (struct axn_fault){ row, packer->field, code, part };
 				return true;
 			}
 			packer->out += packer->record->size;
@@ -213,7 +213,8 @@ static bool pack_rows(PyObject *items, struct packer *packers, uint32_t parts,
 int axn_pack(uintptr_t items, const struct axn_record *key, void *keys,
 	     const struct axn_record *value, void *values, struct axn_fault *fault)
 {
-	struct packer packers[] = {{.record = key, .out = keys}, {.record = value, .out = values}};
+	struct packer packers[] = { { .record = key, .out = keys },
+				    { .record = value, .out = values } };
 	PyGILState_STATE state = PyGILState_Ensure();
 	bool failed = pack_rows((PyObject *)items, packers, value ? 2 : 1, fault);
 

@@ -63,7 +63,7 @@ HIDDEN FILE *axn_stderr __asm__("stderr");
 
 __attribute__((constructor)) static void open_stderr(void)
 {
-	axn_stderr = fopencookie(NULL, "w", (cookie_io_functions_t){.write = write_line});
+	axn_stderr = fopencookie(NULL, "w", (cookie_io_functions_t){ .write = write_line });
 	if (!axn_stderr)
 		abort(); /* no memory for one FILE while Python loads a module */
 	setvbuf(axn_stderr, NULL, _IOLBF, BUFSIZ);

@@ -96,7 +96,7 @@ int axn_prog_query(int target, uint32_t attach_type, uint32_t flags, uint32_t *p
 
 int axn_prog_info(int fd, struct axn_prog_info *info, uint32_t *map_ids, uint32_t room)
 {
-	struct bpf_prog_info raw = {.nr_map_ids = room, .map_ids = ADDRESS(map_ids)};
+	struct bpf_prog_info raw = { .nr_map_ids = room, .map_ids = ADDRESS(map_ids) };
 	uint32_t size = sizeof raw;
 	int error = bpf_obj_get_info_by_fd(fd, &raw, &size);
 
@@ -122,7 +122,7 @@ int axn_prog_info(int fd, struct axn_prog_info *info, uint32_t *map_ids, uint32_
 
 int axn_map_info(int fd, struct axn_map_info *info)
 {
-	struct bpf_map_info raw = {0};
+	struct bpf_map_info raw = { 0 };
 	uint32_t size = sizeof raw;
 	int error = bpf_obj_get_info_by_fd(fd, &raw, &size);
 
@@ -172,7 +172,7 @@ static void fill_link(struct axn_link_info *info, const struct raw_link *raw)
 
 int axn_link_info(int fd, struct axn_link_info *info)
 {
-	struct raw_link raw = {0};
+	struct raw_link raw = { 0 };
 	uint32_t size = sizeof raw;
 	int error = bpf_obj_get_info_by_fd(fd, &raw, &size);
 

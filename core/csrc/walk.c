@@ -26,7 +26,7 @@ static int walk_begin(struct walk *walk, const struct axn_map *map)
 	/* Hash maps keep their place in 4 bytes, all others in a key. */
 	size_t size = map->key_size < 8 ? 8 : map->key_size;
 
-	*walk = (struct walk){.map = map, .batch = map->batch, .here = malloc(2 * size)};
+	*walk = (struct walk){ .map = map, .batch = map->batch, .here = malloc(2 * size) };
 	walk->next = walk->here + size;
 	return walk->here ? 0 : -ENOMEM;
 }
