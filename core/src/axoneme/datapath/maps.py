@@ -100,9 +100,7 @@ class Maps:
             self._close(_key(declaration))
             self.pins.map_path(declaration).unlink(missing_ok=True)
 
-    def retain(
-        self, declarations: Iterable[MapDeclaration], plugins: Iterable[str] = ()
-    ) -> None:
+    def retain(self, declarations: Iterable[MapDeclaration], plugins: Iterable[str] = ()) -> None:
         """Let go of all other maps, and of their pins but for those of some plugins."""
         wanted = list(declarations)
         for key in self._fds.keys() - {_key(d) for d in wanted}:

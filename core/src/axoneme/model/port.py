@@ -43,7 +43,8 @@ class Port:
 
     def __str__(self) -> str:
         address, port, protocol = self.labels
-        return f"[{address}]:{port}/{protocol}" if ":" in address else f"{address}:{port}/{protocol}"
+        host = f"[{address}]" if ":" in address else address
+        return f"{host}:{port}/{protocol}"
 
 
 def parse_ports(texts: list[str]) -> list[Port]:
