@@ -14,7 +14,7 @@ PACKAGES := ca-certificates clang clang-format gcc iperf3 iproute2 iputils-ping 
 	qemu-system-x86 util-linux xz-utils zlib1g-dev zstd
 EXAMPLES := $(patsubst %/pyproject.toml,./%,$(wildcard examples/*/pyproject.toml))
 # Headers and trunks are full of tables, which are aligned by hand.
-C_SOURCES = $(shell git ls-files 'plugins/*.bpf.c' 'examples/*.bpf.c' 'core/csrc/*.c')
+C_SOURCES = $(shell git ls-files 'plugins/*.bpf.c' 'core/csrc/*.c')
 TYPED    := core/src sdk/src plugins/tc/src tests/kernels
 # What runs on every kernel: packets through loaded programs, and attaching.
 ON_KERNELS := tests/packets $(wildcard tests/system/test_attach*.py) plugins examples
