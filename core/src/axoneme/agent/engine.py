@@ -184,7 +184,7 @@ class Engine:
         self.host.hooks.axoneme_endpoint_removed(endpoint=endpoint, datapath=self.datapath)
 
     def forget_others(self) -> list[str]:
-        """Remove what an earlier agent left and nobody accounts for now; the names."""
+        """Remove what an earlier agent left and no endpoint accounts for; the names."""
         stale = self.datapath.forget_others()
         if not supported("tcx"):
             pods = {endpoint.ifindex for endpoint in self.datapath.endpoints.values()}
