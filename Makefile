@@ -66,7 +66,7 @@ test-packaging: setup ## wheels in fresh environments
 test-kernels: setup ## on Debian's 6.1 and 6.12, in virtual machines
 	@mkdir -p $(RESULTS)
 	@test -f $(RESULTS)/host.xml || $(PYTEST) $(ON_KERNELS) --junit-xml=$(RESULTS)/host.xml
-	$(VENV)/bin/python -m tests.kernels --host-results $(RESULTS)/host.xml -- $(ON_KERNELS)
+	$(VENV)/bin/python -m tests.kernels --timeout 1800 --host-results $(RESULTS)/host.xml -- $(ON_KERNELS)
 
 .PHONY: bench
 bench: setup ## the goals of the issues, measured: build/bench.json

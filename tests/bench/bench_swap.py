@@ -19,7 +19,7 @@ from attrs import frozen
 from tests.bench.compiling import compiled_object, compiled_program
 from tests.bench.measure import quick
 from tests.bench.pods import carried, tc_objects
-from tests.bench.processes import wait_for
+from tests.bench.processes import urgent, wait_for
 from tests.bench.results import BenchError, Result
 
 from axoneme import PluginObject
@@ -36,6 +36,7 @@ RATE = 50_000
 _PORT = 7778
 _LONGEST = 120  # seconds after which the sender ends by itself
 _PAUSE = 0.02
+_PATIENCE = 60
 
 
 @frozen
@@ -98,15 +99,15 @@ def _traffic(pods: Carried, useq: Path, meanwhile: Callable[[], object]) -> Tall
     cpus = sorted(os.sched_getaffinity(0))
     before = pods.redirected()
     options = {"stdin": PIPE, "stdout": PIPE, "text": True}
-    with two.popen([useq, "listen", str(_PORT)], cpu=cpus[-1], **options) as listener:
+    with two.popen(urgent(useq, "listen", _PORT), cpu=cpus[-1], **options) as listener:
         wait_for(listener, "ready")
-        words = [str(useq), "send", str(two.ipv4), str(_PORT), str(RATE), str(_LONGEST)]
+        words = urgent(useq, "send", two.ipv4, _PORT, RATE, _LONGEST)
         with one.popen(words, cpu=cpus[0], **options) as sender:
             started = time.perf_counter()
             meanwhile()
             seconds = time.perf_counter() - started
-            sent = int(sender.communicate(timeout=10)[0])
-        received, lost, reordered, twice, gap = listener.communicate(timeout=20)[0].split()
+            sent = int(sender.communicate(timeout=_PATIENCE)[0])
+        received, lost, reordered, twice, gap = listener.communicate(timeout=_PATIENCE)[0].split()
     tally = Tally(sent, int(received), int(lost), int(reordered), int(twice), float(gap))
     if pods.redirected() - before < tally.received:
         raise BenchError("packets came by another way than our programs")

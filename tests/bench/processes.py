@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Processes that say when they are ready."""
+"""Processes that go before others, and say when they are ready."""
 
 from __future__ import annotations
 
@@ -9,6 +9,13 @@ from tests.bench.results import BenchError
 
 if TYPE_CHECKING:
     from subprocess import Popen
+
+URGENT = -15
+
+
+def urgent(*words: object) -> list[str]:
+    """A command that others on the machine hold up less."""
+    return ["nice", "-n", str(URGENT), *map(str, words)]
 
 
 def wait_for(process: Popen[str], word: str) -> None:
