@@ -38,7 +38,7 @@ _SECONDS = 30
 
 def run() -> list[Result]:
     """Start agents on a node of 100 pods; needs root."""
-    with TemporaryDirectory(prefix="axoneme-bench-") as folder, Node("bench-agent") as node:
+    with TemporaryDirectory(prefix="axoneme-bench-") as folder, Node() as node:
         config = _configure(node, Path(folder))
         source = EmbeddedSource(Path(folder) / "state")
         source.create()

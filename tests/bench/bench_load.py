@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def run() -> list[Result]:
     """Link and load all images, with plugins/tc and a lane in every trunk; needs root."""
     with ExitStack() as stack:
-        pods = stack.enter_context(carried("bench-load", 0))
+        pods = stack.enter_context(carried(0))
         idle = stack.enter_context(compiled_object("idle_elsewhere"))
         objects = {"tc": tc_objects(), "idle": [PluginObject(idle)]}
         pods.link(objects)

@@ -54,7 +54,7 @@ class Tally:
 def run() -> list[Result]:
     """Swap under load; needs root."""
     with ExitStack() as stack:
-        pods = stack.enter_context(carried("bench-swap", PODS))
+        pods = stack.enter_context(carried(PODS))
         idle = stack.enter_context(compiled_object("idle"))
         useq = stack.enter_context(compiled_program("useq"))
         pods.attach()

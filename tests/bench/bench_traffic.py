@@ -37,7 +37,7 @@ _STREAM_SECONDS = 2
 
 def run() -> list[Result]:
     """Measure between two pods; needs root and iperf3."""
-    with carried("bench-traffic", 2) as pods, compiled_program("rr") as rr:
+    with carried(2) as pods, compiled_program("rr") as rr:
         return [*_round_trips(pods, rr), *_stream(pods)]
 
 

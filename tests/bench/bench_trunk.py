@@ -41,7 +41,7 @@ def run() -> list[Result]:
     Every turn loads the programs anew: where its code happens to lie is worth some nanoseconds.
     """
     with ExitStack() as stack:
-        node = stack.enter_context(Node("bench-trunk"))
+        node = stack.enter_context(Node())
         pods = node.add_pod("one"), node.add_pod("two")
         peer, idle, again = (
             stack.enter_context(compiled_object(name)) for name in ("peer", "idle", "again")

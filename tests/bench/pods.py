@@ -61,9 +61,9 @@ class Carried:
 
 
 @contextmanager
-def carried(name: str, pods: int) -> Iterator[Carried]:
+def carried(pods: int) -> Iterator[Carried]:
     """A node with so many pods, with plugins/tc linked in and nothing attached."""
-    with Node(name) as node:
+    with Node() as node:
         datapath = node.call(Datapath.open, node.bpffs)
         try:
             made = Carried(node, datapath, [node.add_pod() for _ in range(pods)])
