@@ -17,6 +17,7 @@ from attrs import define, field, frozen
 from axoneme._bpf import ffi, lib
 from axoneme.errors import AttachError
 
+from ._grace import expedited_grace_periods
 from ._kernel import libbpf_messages, link_info, program_info, program_name
 from .pins import open_pin, pin
 
@@ -163,9 +164,12 @@ class _Linked(ABC):
     def detach(self) -> None:
         self._find()
         if self._link >= 0:
-            lib.bpf_link_detach(self._link)
+            self._remove()
             self._path.unlink(missing_ok=True)
             self.close()
+
+    def _remove(self) -> None:
+        lib.bpf_link_detach(self._link)
 
     def drift(self) -> Drift | None:
         if self._link < 0 or not self._alive():
@@ -205,7 +209,13 @@ class TcxAttachment(_Linked):
         return f"{self.trunk}-{self.ifindex}"
 
     def _create(self, program: int) -> int:
-        return int(lib.axn_link_create(program, self.ifindex, self._type, lib.AXN_F_BEFORE, 0, 0))
+        with expedited_grace_periods():
+            code = lib.axn_link_create(program, self.ifindex, self._type, lib.AXN_F_BEFORE, 0, 0)
+        return int(code)
+
+    def _remove(self) -> None:
+        with expedited_grace_periods():
+            super()._remove()
 
     def _alive(self) -> bool:
         return link_info(self._link).ifindex == self.ifindex
