@@ -16,6 +16,7 @@ from axoneme import errors
 EXAMPLES = (
     axoneme.AxonemeError("plain"),
     axoneme.ConfigError([axoneme.Problem("a.b", "f.toml", 3, "is wrong")]),
+    axoneme.PolicyError([axoneme.Problem("spec.ingress", "web.yaml", 3, "is wrong")]),
     axoneme.PluginError("is odd", plugin="tc"),
     axoneme.PluginRejected("is old", plugin="tc"),
     axoneme.PluginFailed("raised", plugin="tc"),
@@ -28,7 +29,10 @@ EXAMPLES = (
     axoneme.LayoutMismatch("is pinned", map="endpoints", expected="aa", found="bb"),
     axoneme.MapFull("is full", map="endpoints"),
     axoneme.KeyNotFound("has no 10.0.0.1", map="endpoints"),
+    axoneme.StateError("is no JSON", file="nodes/a.json"),
+    axoneme.PoolExhausted("all are in use", pool="10.0.0.0/24", size=253),
 )
+OF_KIND = {type(error): error for error in EXAMPLES}
 
 
 @pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)
@@ -59,18 +63,23 @@ def test_an_error_is_also_what_a_caller_of_python_expects():
     """A bad configuration is a ValueError, and a missing key a KeyError without its quotes."""
     assert issubclass(axoneme.ConfigError, ValueError)
     with pytest.raises(KeyError, match=r"^map endpoints: has no 10"):
-        raise EXAMPLES[-1]
+        raise OF_KIND[axoneme.KeyNotFound]
 
 
 @pytest.mark.parametrize(
     ("error", "text"),
     [
-        (EXAMPLES[1], "f.toml:3: a.b: is wrong"),
-        (EXAMPLES[3], "plugin tc: is old"),
-        (EXAMPLES[7], "refused (plugin tc, stage policy, trunk to_pod)\n  a\n  b"),
-        (EXAMPLES[8], "tcx of eth1: refused: Operation not permitted (EPERM)"),
-        (EXAMPLES[9], "no tcx (needs kernel 6.6)"),
-        (EXAMPLES[11], "map endpoints: is pinned (layout bb, expected aa)"),
+        (OF_KIND[axoneme.ConfigError], "f.toml:3: a.b: is wrong"),
+        (OF_KIND[axoneme.PluginRejected], "plugin tc: is old"),
+        (
+            OF_KIND[axoneme.VerifierError],
+            "refused (plugin tc, stage policy, trunk to_pod)\n  a\n  b",
+        ),
+        (OF_KIND[axoneme.AttachError], "tcx of eth1: refused: Operation not permitted (EPERM)"),
+        (OF_KIND[axoneme.NotSupported], "no tcx (needs kernel 6.6)"),
+        (OF_KIND[axoneme.LayoutMismatch], "map endpoints: is pinned (layout bb, expected aa)"),
+        (OF_KIND[axoneme.StateError], "nodes/a.json: is no JSON"),
+        (OF_KIND[axoneme.PoolExhausted], "pool 10.0.0.0/24 of 253: all are in use"),
     ],
 )
 def test_the_text_has_the_facts(error, text):

@@ -22,7 +22,10 @@ from axoneme.errors import (
     PluginError,
     PluginFailed,
     PluginRejected,
+    PolicyError,
+    PoolExhausted,
     Problem,
+    StateError,
     VerifierError,
 )
 from axoneme.model import (
@@ -67,8 +70,11 @@ __all__ = [
     "PluginFailed",
     "PluginObject",
     "PluginRejected",
+    "PolicyError",
+    "PoolExhausted",
     "Port",
     "Problem",
+    "StateError",
     "VerifierError",
     "__version__",
     "hookimpl",

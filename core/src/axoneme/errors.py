@@ -49,7 +49,7 @@ def _restore(kind: type[AxonemeError], args: tuple[Any, ...]) -> AxonemeError:
 
 @frozen
 class Problem:
-    """One thing that is wrong in a configuration; `line` counts from 1, 0 where there is none."""
+    """One thing that is wrong in what people write; `line` counts from 1, 0 where there is none."""
 
     key: str
     file: str
@@ -66,6 +66,14 @@ class Problem:
 
 class ConfigError(AxonemeError, ValueError):
     """Correct every problem that is listed and read the configuration again: none of it is used."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class PolicyError(AxonemeError, ValueError):
+    """Correct every problem that is listed: what the policy said before stays in force."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
@@ -200,3 +208,28 @@ class MapFull(MapError):  # noqa: N818 - named for what happened
 
 class KeyNotFound(MapError, KeyError):  # noqa: N818 - named for what happened
     """Treat this as a KeyError: the map has no such key."""
+
+
+class StateError(AxonemeError):
+    """Correct or remove the file that is named: what it says cannot be used, or is taken."""
+
+    def __init__(self, message: str, *, file: str) -> None:
+        super().__init__(message)
+        self.file = file
+
+    def __str__(self) -> str:
+        """Return the sentence with the file."""
+        return f"{self.file}: {self.message}"
+
+
+class PoolExhausted(AxonemeError):  # noqa: N818 - named for what happened
+    """Give the pool `pool` more addresses in the configuration, or remove what holds them."""
+
+    def __init__(self, message: str, *, pool: str, size: int) -> None:
+        super().__init__(message)
+        self.pool = pool
+        self.size = size
+
+    def __str__(self) -> str:
+        """Return the sentence with the pool and its size."""
+        return f"pool {self.pool} of {self.size}: {self.message}"

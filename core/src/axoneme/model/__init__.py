@@ -5,15 +5,33 @@ from __future__ import annotations
 
 from axoneme.model.address import Address, pack_address, unpack_address
 from axoneme.model.endpoint import Endpoint
+from axoneme.model.identity import RESERVED, Identity, Reserved
+from axoneme.model.labels import Labels, pod_labels
 from axoneme.model.objects import PluginObject
+from axoneme.model.policy import Direction, NamedPort, Policy, Rule
 from axoneme.model.port import Port, parse_ports
+from axoneme.model.rule_set import PolicyEntry, PolicyKey, RuleSet
+from axoneme.model.selector import Selector
 
 __all__ = [
+    "RESERVED",
     "Address",
+    "Direction",
     "Endpoint",
+    "Identity",
+    "Labels",
+    "NamedPort",
     "PluginObject",
+    "Policy",
+    "PolicyEntry",
+    "PolicyKey",
     "Port",
+    "Reserved",
+    "Rule",
+    "RuleSet",
+    "Selector",
     "pack_address",
     "parse_ports",
+    "pod_labels",
     "unpack_address",
 ]

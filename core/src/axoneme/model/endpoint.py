@@ -64,7 +64,8 @@ class Endpoint:
     """One pod's attachment to its node, as the maps and the hooks see it.
 
     `ifname`, `ifindex` and `node_mac` are those of the host side of the pod's link, `mac` is
-    the pod's own. `identity` stands for the pod's labels; 0 is not known yet.
+    the pod's own. `identity` stands for the pod's labels; 0 is not known yet. `rule_set` is the
+    slot of the rule set that holds for it, 0 when none does.
     """
 
     id: int = field(validator=_number(1, _U32))
@@ -76,6 +77,7 @@ class Endpoint:
     mac: bytes = field(validator=_mac)
     node_mac: bytes = field(validator=_mac)
     identity: int = field(validator=_number(0, _U32))
+    rule_set: int = field(default=0, validator=_number(0, _U32))
 
     def __str__(self) -> str:
         """Return the pod's name as Kubernetes writes it."""
