@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rule sets of a node's endpoints, kept up while policies, identities and endpoints change."""
+
+from __future__ import annotations
+
+from collections import Counter
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from attrs import field, frozen
+
+from axoneme.policy._held import Held
+from axoneme.policy._members import WatchedMembers
+from axoneme.policy._peers import EVERYONE, Networks
+from axoneme.policy.compiler import Compiler
+from axoneme.policy.numbers import CidrNumbers, RuleNumbers
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Hashable, Iterable, Mapping
+
+    from axoneme.model.identity import Identity
+    from axoneme.model.policy import EntityPeer, NamedPort, Network, Policy, SelectorPeer
+    from axoneme.model.rule_set import RuleSet
+
+
+@frozen
+class Changes:
+    """What `resolve` found to be different since it was last asked.
+
+    So that no packet meets half of it: first take `cidrs_removed` from the map, then install
+    `rule_sets`, then add `cidrs`.
+    """
+
+    rule_sets: Mapping[int, RuleSet] = field(factory=dict)
+    removed: frozenset[int] = frozenset()
+    cidrs: Mapping[Network, int] = field(factory=dict)
+    cidrs_removed: frozenset[Network] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.rule_sets or self.removed or self.cidrs or self.cidrs_removed)
+
+
+class Resolver:
+    """Knows all policies and identities, and compiles what endpoints of this node need.
+
+    Whatever is put or removed is noted only: `resolve` compiles the rule sets that it touches.
+    """
+
+    def __init__(
+        self, rule_numbers: RuleNumbers | None = None, cidr_numbers: CidrNumbers | None = None
+    ) -> None:
+        self.rule_numbers = RuleNumbers() if rule_numbers is None else rule_numbers
+        self.cidr_numbers = CidrNumbers() if cidr_numbers is None else cidr_numbers
+        self._members = WatchedMembers()
+        self._held: dict[Hashable, Held] = {}
+        self._users: dict[SelectorPeer | EntityPeer, set[Hashable]] = {}
+        self._selected: dict[int, set[Hashable]] = {}
+        self._named: Counter[Network] = Counter()
+        self._networks = Networks({})
+        self._rule_sets: dict[int, RuleSet] = {}
+        self._published: dict[Network, int] = {}
+        # What an earlier agent left is told anew, and gone if no policy names it any more.
+        self._left = self.cidr_numbers.found
+        self._touched: set[int] = set()
+        self._gone: set[int] = set()
+
+    @property
+    def rule_sets(self) -> Mapping[int, RuleSet]:
+        """The rule set of each identity that has endpoints here, as of the last `resolve`."""
+        return MappingProxyType(self._rule_sets)
+
+    @property
+    def identities(self) -> Collection[int]:
+        """The identities that are known, the reserved ones among them."""
+        return self._members.identities.keys()
+
+    @property
+    def subjects(self) -> Collection[int]:
+        """The identities that are compiled for."""
+        return self._selected.keys()
+
+    def put_policies(self, key: Hashable, policies: Iterable[Policy]) -> None:
+        """Take the policies of a manifest in place of those it had before."""
+        held = Held(tuple(policies))
+        old = self._held.get(key)
+        if old is not None and old.policies == held.policies:
+            return
+        self.remove_policies(key)
+        self._held[key] = held
+        self._members.watch(held.peers)
+        for peer in held.peers:
+            self._users.setdefault(peer, set()).add(key)
+        self._named.update(held.networks)
+        for number, keys in self._selected.items():
+            if held.selects(self._members.identities[number].labels):
+                keys.add(key)
+                self._touched.add(number)
+
+    def remove_policies(self, key: Hashable) -> None:
+        """Forget the policies of a manifest, if it had any."""
+        held = self._held.pop(key, None)
+        if held is None:
+            return
+        for peer in held.peers:
+            self._users[peer].discard(key)
+            if not self._users[peer]:
+                del self._users[peer]
+        self._members.unwatch(held.peers)
+        self._named.subtract(held.networks)
+        self._named += Counter()  # drops what is down to 0
+        for number, keys in self._selected.items():
+            if key in keys:
+                keys.remove(key)
+                self._touched.add(number)
+
+    def put_identity(self, identity: Identity, ports: Iterable[NamedPort] = ()) -> None:
+        """Take an identity of the cluster, with the named ports of its pods.
+
+        A number never stands for other labels; its ports may change.
+        """
+        number = identity.number
+        if self._members.identities.get(number) != identity:
+            self._touch_users(self._members.put(identity))
+        if self._members.put_ports(number, frozenset(ports)):
+            self._touch_users([EVERYONE])
+            if number in self._selected:
+                self._touched.add(number)
+
+    def remove_identity(self, number: int) -> None:
+        """Forget an identity that no pod has any more."""
+        self.remove_subject(number)
+        self._touch_users(self._members.remove(number))
+
+    def put_subject(self, number: int) -> None:
+        """Compile for an identity from now on: it has an endpoint here. It must be known."""
+        if number not in self._selected:
+            labels = self._members.identities[number].labels
+            self._selected[number] = {key for key, h in self._held.items() if h.selects(labels)}
+            self._touched.add(number)
+            self._gone.discard(number)
+
+    def remove_subject(self, number: int) -> None:
+        """Stop compiling for an identity: its last endpoint here is gone."""
+        if self._selected.pop(number, None) is not None:
+            self._touched.discard(number)
+            if self._rule_sets.pop(number, None) is not None:
+                self._gone.add(number)
+
+    def resolve(self) -> Changes:
+        """Compile what was touched, and return what is different now."""
+        added, removed = self._number_networks()
+        compiled: dict[tuple[object, ...], RuleSet] = {}
+        compiler = Compiler(self._members, self._networks, self.rule_numbers.number)
+        changed: dict[int, RuleSet] = {}
+        for number in sorted(self._touched):
+            rule_set = self._compile(number, compiler, compiled)
+            if rule_set != self._rule_sets.get(number):
+                self._rule_sets[number] = changed[number] = rule_set
+        gone = frozenset(self._gone)
+        self._touched.clear()
+        self._gone.clear()
+        return Changes(changed, gone, added, removed)
+
+    def forget_rules(self) -> None:
+        """Free the numbers of rules that no policy has any more."""
+        self.rule_numbers.retain(name for held in self._held.values() for name in held.names())
+
+    def _number_networks(self) -> tuple[dict[Network, int], frozenset[Network]]:
+        self.cidr_numbers.retain(self._named)
+        for network in self._named:
+            self.cidr_numbers.number(network)
+        numbers = dict(self.cidr_numbers.numbers)
+        removed = frozenset((self._published.keys() | self._left) - numbers.keys())
+        self._left = frozenset()
+        added = {n: number for n, number in numbers.items() if n not in self._published}
+        if added or removed:
+            self._published = numbers
+            self._networks = Networks(numbers)
+            # An address is counted for the longest network alone, so that all must know of it.
+            self._touched |= {n for n, rules in self._rule_sets.items() if rules.names_cidrs}
+        return added, removed
+
+    def _compile(
+        self, number: int, compiler: Compiler, compiled: dict[tuple[object, ...], RuleSet]
+    ) -> RuleSet:
+        labels = self._members.identities[number].labels
+        policies = [
+            policy
+            for key in self._selected[number]
+            for policy in self._held[key].policies
+            if policy.subject.matches(labels)
+        ]
+        policies.sort(key=_order)
+        ports = self._members.named_ports(number)
+        # Identities of the same policies have equal rule sets: they share one.
+        key = (*map(id, policies), ports)
+        if key not in compiled:
+            compiled[key] = compiler.rule_set(policies, tuple(ports))
+        return compiled[key]
+
+    def _touch_users(self, peers: Iterable[SelectorPeer | EntityPeer]) -> None:
+        keys = {key for peer in peers for key in self._users.get(peer, ())}
+        if keys:
+            self._touched |= {n for n, own in self._selected.items() if not own.isdisjoint(keys)}
+
+
+def _order(policy: Policy) -> tuple[str, str, str]:
+    return policy.namespace, policy.name, policy.kind
