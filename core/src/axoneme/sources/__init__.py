@@ -1,8 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sources of desired state: where the agent learns of endpoints."""
+"""Sources of desired state: where the agent learns of nodes, endpoints and identities."""
 
 from __future__ import annotations
 
-from axoneme.sources.embedded import EmbeddedSource, EndpointRecord, EndpointsRead
+from axoneme.sources.claims import CidrClaims, NodeIds
+from axoneme.sources.embedded import EmbeddedSource
+from axoneme.sources.endpoints import EndpointFiles, EndpointRecord, EndpointsRead
+from axoneme.sources.identities import IdentitiesRead, IdentityFiles
+from axoneme.sources.nodes import NodeFiles, NodesRead
+from axoneme.sources.watcher import Watcher
 
-__all__ = ["EmbeddedSource", "EndpointRecord", "EndpointsRead"]
+__all__ = [
+    "CidrClaims",
+    "EmbeddedSource",
+    "EndpointFiles",
+    "EndpointRecord",
+    "EndpointsRead",
+    "IdentitiesRead",
+    "IdentityFiles",
+    "NodeFiles",
+    "NodeIds",
+    "NodesRead",
+    "Watcher",
+]

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A directory of manifests: the same YAML that a cluster takes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from axoneme.errors import Problem
+from axoneme.sources._reader import FilesReader
+from axoneme.sources.manifests._file import read_manifest_file
+from axoneme.sources.manifests.records import Manifests, NamespaceRecord, PodRecord
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from axoneme.model.policy import Policy
+    from axoneme.sources.manifests._file import ManifestFile, ManifestItem
+
+_SUFFIXES = (".yaml", ".yml", ".json")
+
+
+class ManifestReader:
+    """Reads a directory again and again, and parses only those files that have changed.
+
+    While a file is wrong, what it said before stays in force, all of it: half of what somebody
+    meant may be less than nothing of it.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._reader = FilesReader(directory, read_manifest_file, _SUFFIXES, keep=True)
+
+    def read(self) -> Manifests:
+        """What all files say. Of two resources with one name the first stays, by file and line."""
+        files = self._reader.read()
+        merged = _Merged(self.directory)
+        for name, file in files.values.items():
+            merged.add(name, file)
+        return merged.result(files.problems)
+
+
+def read_manifests(directory: Path) -> Manifests:
+    """Read a directory once."""
+    return ManifestReader(directory).read()
+
+
+class _Merged:
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._places: dict[tuple[str, str, str], tuple[str, ManifestItem]] = {}
+        self._problems: list[Problem] = []
+        self._namespaces: dict[str, NamespaceRecord] = {}
+        self._pods: dict[tuple[str, str], PodRecord] = {}
+        self._policies: list[Policy] = []
+        self._ignored: Counter[str] = Counter()
+
+    def add(self, name: str, file: ManifestFile) -> None:
+        self._ignored += file.ignored
+        for item in file.items:
+            key = item.kind, item.namespace, item.name
+            where, first = self._places.setdefault(key, (name, item))
+            if first is not item:
+                self._refuse(item, name, f"{where}:{first.line}")
+                continue
+            value: Any = item.value
+            if isinstance(value, NamespaceRecord):
+                self._namespaces[value.name] = value
+            elif isinstance(value, PodRecord):
+                self._pods[value.namespace, value.name] = value
+            else:
+                self._policies += value
+
+    def _refuse(self, item: ManifestItem, name: str, where: str) -> None:
+        called = f"{item.namespace}/{item.name}" if item.namespace else item.name
+        text = f"{item.kind} {called} is at {where} already, and stays as it is there"
+        self._problems.append(
+            Problem("metadata.name", str(self._directory / name), item.line, text)
+        )
+
+    def result(self, problems: tuple[Problem, ...]) -> Manifests:
+        return Manifests(
+            self._namespaces,
+            self._pods,
+            tuple(self._policies),
+            dict(sorted(self._ignored.items())),
+            (*problems, *self._problems),
+        )

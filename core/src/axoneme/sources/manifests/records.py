@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What manifests say, as frozen values."""
+
+from __future__ import annotations
+
+import re
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from attrs import field, frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from axoneme.errors import Problem
+    from axoneme.model.policy import NamedPort, Policy
+
+#: The label that Kubernetes puts on every namespace.
+NAME_LABEL = "kubernetes.io/metadata.name"
+
+
+_NAME = r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
+_KEY = re.compile(rf"([a-z0-9.-]{{1,253}}/)?{_NAME}")
+_VALUE = re.compile(rf"({_NAME})?")
+
+
+def _frozen(value: Mapping[str, str]) -> Mapping[str, str]:
+    return MappingProxyType(dict(value))
+
+
+def _labels(_: object, __: object, value: Mapping[str, str]) -> None:
+    for key, text in value.items():
+        if not _KEY.fullmatch(key):
+            raise ValueError(f"{key[:64]!r} is no key of a label")
+        if not _VALUE.fullmatch(text):
+            raise ValueError(f"{text[:64]!r} is no value of a label: that of {key}")
+
+
+@frozen
+class NamespaceRecord:
+    """A namespace and its labels, its name among them."""
+
+    name: str
+    labels: Mapping[str, str] = field(converter=_frozen, validator=_labels)
+
+
+@frozen
+class PodRecord:
+    """A pod, as far as the network asks: where it is comes from the container runtime."""
+
+    name: str
+    namespace: str
+    labels: Mapping[str, str] = field(factory=dict, converter=_frozen, validator=_labels)
+    service_account: str = "default"
+    named_ports: tuple[NamedPort, ...] = ()
+    host_network: bool = False
+
+
+@frozen
+class Manifests:
+    """What a directory of manifests says.
+
+    `ignored` counts the resources of other kinds, by kind.
+    """
+
+    namespaces: Mapping[str, NamespaceRecord]
+    pods: Mapping[tuple[str, str], PodRecord]
+    policies: tuple[Policy, ...]
+    ignored: Mapping[str, int]
+    problems: tuple[Problem, ...] = ()
+
+    def namespace_labels(self, name: str) -> Mapping[str, str]:
+        """The labels of a namespace; one without a manifest has its name."""
+        known = self.namespaces.get(name)
+        return known.labels if known is not None else {NAME_LABEL: name}
+
+    def pod(self, namespace: str, name: str) -> PodRecord:
+        """A pod; one without a manifest has no labels."""
+        return self.pods.get((namespace, name)) or PodRecord(name, namespace)
