@@ -57,6 +57,10 @@ int axn_link_replace(int link, int program, int expected_program);
 int axn_prog_query(int target, uint32_t attach_type, uint32_t flags, uint32_t *prog_ids,
 		   uint32_t *link_ids, uint32_t *count, uint32_t *attach_flags, uint64_t *revision);
 
+/* iterators: a link of a program to the elements of a map, and a file whose reading runs it once */
+int axn_iterator_link(int program, int map);
+int axn_iterator_open(int link);
+
 /* attachment: clsact filters and XDP over netlink. point: BPF_TC_INGRESS, BPF_TC_EGRESS, or both
  * to destroy the qdisc. */
 int axn_tc_create(int ifindex, int point);

@@ -73,6 +73,25 @@ int axn_link_create(int program, int target, uint32_t attach_type, uint32_t flag
 	return bpf(BPF_LINK_CREATE, &arguments, sizeof arguments);
 }
 
+int axn_iterator_link(int program, int map)
+{
+	union bpf_iter_link_info info = { .map.map_fd = map };
+	union bpf_attr arguments = { 0 };
+
+	arguments.link_create.prog_fd = program;
+	arguments.link_create.attach_type = BPF_TRACE_ITER;
+	arguments.link_create.iter_info = ADDRESS(&info);
+	arguments.link_create.iter_info_len = sizeof info;
+	return bpf(BPF_LINK_CREATE, &arguments, sizeof arguments);
+}
+
+int axn_iterator_open(int link)
+{
+	union bpf_attr arguments = { .iter_create.link_fd = link };
+
+	return bpf(BPF_ITER_CREATE, &arguments, sizeof arguments);
+}
+
 int axn_prog_query(int target, uint32_t attach_type, uint32_t flags, uint32_t *prog_ids,
 		   uint32_t *link_ids, uint32_t *count, uint32_t *attach_flags, uint64_t *revision)
 {

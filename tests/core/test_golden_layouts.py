@@ -46,7 +46,7 @@ def test_a_changed_layout_with_a_new_number_is_to_be_kept(golden):
     old = golden["endpoints"]
     new = replace(old, number=old.number + 1, rows=old.rows[:-1])
     problems = layouts.compare(golden, golden | {"endpoints": new})
-    assert problems == ["map endpoints, layout 2, is not kept yet: python -m tests.core.layouts"]
+    assert problems == ["map endpoints, layout 3, is not kept yet: python -m tests.core.layouts"]
 
 
 def test_a_map_that_is_gone_is_noticed(golden):

@@ -20,11 +20,18 @@ SOURCE = Path(__file__).parent / "bpf" / "stub.bpf.c"
 #: enum axn_stage: the trunks list their stages by name, the header by number.
 STAGES = tuple(
     "recall admit balance track policy proxy shape forward remember deliver decrypt untranslate "  # noqa: SIM905 - a table of words
-    "translate encrypt xdp_filter xdp_balance".split()
+    "translate encrypt xdp_filter xdp_balance sock_balance sock_restore sock_bind commit identify "
+    "stamp".split()
 )
 FROM_POD = trunk("from_pod").stages
 TO_POD = trunk("to_pod").stages
 TO_ENDPOINT = 8  # AXN_TO_ENDPOINT
+COMMIT = 64  # AXN_COMMIT
+
+
+def always_run(name: str) -> tuple[str, ...]:
+    """The stages of a trunk that run for every packet: all but commit, which is asked for."""
+    return tuple(stage for stage in trunk(name).stages if stage != "commit")
 
 
 class Stub:
@@ -90,4 +97,4 @@ class Stub:
 
 
 _NOTHING = {"reason": 0, "out_ifindex": 0, "flags": 0, "skip": 0}
-assert set(STAGES) == {s for s, image in all_stages().items() if image != "socket"}
+assert set(STAGES) == set(all_stages())

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.packets.stub import TO_ENDPOINT
+from tests.packets.stub import COMMIT, TO_ENDPOINT, always_run
 
 from axoneme.datapath import trunk
 from axoneme.testing.packets import TCP, Ethernet, IPv4
@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from tests.packets.stub import Stub
 
 PACKET = bytes(Ethernet() / IPv4("10.0.0.1", "10.0.0.2") / TCP(40000, 443))
-TC_TRUNKS = ("from_pod", "to_pod", "from_uplink", "to_uplink")
-PLACES = [(name, stage) for name in TC_TRUNKS for stage in trunk(name).stages]
+TC_TRUNKS = ("from_pod", "to_pod", "from_uplink", "to_uplink", "from_overlay", "to_overlay")
+COMMITTING = [name for name in TC_TRUNKS if "commit" in trunk(name).stages]
+PLACES = [(name, stage) for name in TC_TRUNKS for stage in always_run(name)]
 XDP_PLACES = [("xdp_ingress", stage) for stage in trunk("xdp_ingress").stages]
 #: remember runs when all is decided, and its own answer counts for nothing.
 DECIDING = [place for place in PLACES if place[1] != "remember"]
@@ -30,10 +31,10 @@ INLINE = ("track", "policy", "proxy", "shape")
 
 @pytest.mark.parametrize("name", [*TC_TRUNKS, "xdp_ingress"])
 def test_a_packet_comes_by_all_stages_in_their_order(stub: Stub, name: str) -> None:
-    """With NEXT from all, every stage of a trunk runs once, as the trunk lists them."""
+    """With NEXT from all, every stage of a trunk but commit runs once, as the trunk lists them."""
     stub.run(name, PACKET)
-    assert stub.path() == trunk(name).stages
-    assert {stub.row(stage)["calls"] for stage in trunk(name).stages} == {1}
+    assert stub.path() == always_run(name)
+    assert {stub.row(stage)["calls"] for stage in always_run(name)} == {1}
 
 
 @pytest.mark.parametrize(("name", "stage"), DECIDING)
@@ -47,7 +48,7 @@ def test_a_verdict_at_tc_is_the_programs_and_the_last_stage(
     stub.answer(stage, verdict, out_ifindex=1)
     run = stub.run(name, PACKET)
     assert run.code == code
-    reached = trunk(name).stages[: trunk(name).stages.index(stage) + 1]
+    reached = always_run(name)[: always_run(name).index(stage) + 1]
     remembered = stage == "forward" and verdict != DROP
     assert stub.path() == reached + ("remember",) * remembered
 
@@ -74,7 +75,8 @@ def test_a_verdict_at_xdp_is_the_programs(
 @pytest.mark.parametrize("verdict", [TO_PROXY, 5, 255, 256, 1 << 20, -1, -(1 << 31)])
 def test_a_verdict_that_is_none_drops_and_says_so(stub: Stub, name: str, verdict: int) -> None:
     """TO_PROXY has no meaning yet, and neither has any number beyond."""
-    stub.answer(trunk(name).stages[-2], verdict, reason=POLICY_DENIED)
+    stages = [stage for stage in always_run(name) if stage != "remember"]
+    stub.answer(stages[-1], verdict, reason=POLICY_DENIED)
     assert stub.run(name, PACKET).verdict == DROP
     assert stub.drops() == ((name, "invalid_verdict", len(PACKET)),)
 
@@ -85,6 +87,32 @@ def test_a_drop_counts_its_reason_at_its_trunk(stub: Stub, name: str, stage: str
     stub.answer(stage, DROP, reason=POLICY_DENIED)
     stub.run(name, PACKET)
     assert stub.drops() == ((name, "policy_denied", len(PACKET)),)
+
+
+@pytest.mark.parametrize("name", COMMITTING)
+def test_commit_runs_when_a_stage_asks_for_it(stub: Stub, name: str) -> None:
+    """It comes last but for remember, and what it answers allows nothing more."""
+    stub.answer(always_run(name)[0], NEXT, flags=COMMIT)
+    stub.answer("commit", REDIRECT, out_ifindex=1)
+    assert stub.run(name, PACKET).code == TC_NEXT
+    assert stub.path() == trunk(name).stages
+
+
+@pytest.mark.parametrize("name", COMMITTING)
+def test_a_drop_by_commit_counts(stub: Stub, name: str) -> None:
+    """What cannot be remembered does not begin."""
+    stub.answer(always_run(name)[0], NEXT, flags=COMMIT)
+    stub.answer("commit", DROP, reason=POLICY_DENIED)
+    assert stub.run(name, PACKET).code == TC_SHOT
+    assert stub.drops() == ((name, "policy_denied", len(PACKET)),)
+
+
+def test_commit_does_not_run_for_a_dropped_packet(stub: Stub) -> None:
+    """Nor for one that a pod's own stages refuse inline."""
+    stub.answer("forward", REDIRECT, out_ifindex=1, flags=TO_ENDPOINT | COMMIT)
+    stub.answer("policy", DROP, reason=POLICY_DENIED, skip=1)
+    assert stub.run("from_pod", PACKET).code == TC_SHOT
+    assert stub.row("commit")["calls"] == 0
 
 
 @pytest.mark.parametrize("verdict", [PASS, DROP, REDIRECT, TO_PROXY, -1])

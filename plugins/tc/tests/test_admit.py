@@ -91,9 +91,18 @@ CASES = [
 ]
 
 
+#: What tells the later fragments' ports.
+FIRST_FRAGMENTS = [
+    sent(IPv4(V4, OUTSIDE4, more_fragments=True), UDP(1, 2), bytes(56)),
+    sent(IPv6(V6, OUTSIDE6), Fragment(0, True, next_header=17), UDP(1, 2), bytes(56)),
+]
+
+
 @pytest.mark.parametrize("row", CASES, ids=str)
 def test_a_pod_speaks_with_its_own_addresses_only(pair, row):
     """What is not its own is dropped as invalid source; the link's own messages pass."""
+    for packet in FIRST_FRAGMENTS:
+        pair.run(packet)
     assert pair.reason(row.packet) == row.reason
     assert pair.run(row.packet).verdict == row.verdict
 

@@ -54,6 +54,11 @@ TO_TWO = {
     "IPv6 with an extension": sent(IPv6(ONE6, TWO6), HopByHop(), UDP(1, 2)),
     "a later IPv6 fragment": sent(IPv6(ONE6, TWO6), Fragment(16, next_header=17), b"data"),
 }
+#: What tells the later fragments' ports.
+FIRST_FRAGMENTS = [
+    TO_TWO["the first fragment"],
+    sent(IPv6(ONE6, TWO6), Fragment(0, True, next_header=17), UDP(1, 2), bytes(8)),
+]
 ELSEWHERE = {
     "the world": sent(IPv4(ONE4, "203.0.113.7"), TCP(1, 2)),
     "the world by IPv6": sent(IPv6(ONE6, "2001:db8::7"), TCP(1, 2)),
@@ -80,6 +85,8 @@ def delivered(pair, packet: Packet) -> Packet:
 @pytest.mark.parametrize("packet", TO_TWO.values(), ids=TO_TWO.keys())
 def test_a_packet_for_a_pod_of_the_node_is_redirected_into_it(pair, packet):
     """Its MAC addresses are the receiver's, its hop limit is one less, its checksum is right."""
+    for first in FIRST_FRAGMENTS:
+        pair.run(first)
     run = pair.run(packet)
     assert run.verdict == Verdict.REDIRECT
     assert run.packet == bytes(delivered(pair, packet))

@@ -81,7 +81,7 @@ class Elf:
             raise ElfError("not a little-endian ELF64 file")
         try:
             self._read()
-        except (struct.error, IndexError, ValueError) as error:
+        except (struct.error, IndexError, OverflowError, ValueError) as error:
             raise ElfError(f"truncated or corrupt: {error}") from error
 
     def _read(self) -> None:

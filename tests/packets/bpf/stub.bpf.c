@@ -36,11 +36,11 @@ static __always_inline int stub_answer(struct packet *packet, __u32 stage)
 		row->calls++;
 	}
 	packet->rule++;
+	packet->flags |= row->flags;
 	if (!row->verdict || (row->skip && row->calls <= row->skip))
 		return AXN_NEXT;
 	packet->reason = row->reason;
 	packet->out_ifindex = row->out_ifindex;
-	packet->flags |= row->flags;
 	return row->verdict;
 }
 
@@ -70,5 +70,8 @@ STUB(decrypt)
 STUB(untranslate)
 STUB(translate)
 STUB(encrypt)
+STUB(commit)
+STUB(identify)
+STUB(stamp)
 XDP_STUB(xdp_filter)
 XDP_STUB(xdp_balance)

@@ -107,6 +107,7 @@ static __always_inline int skip_extensions(struct packet *packet, void *data, vo
 			return -1;
 		if (packet->tuple.proto == IPPROTO_FRAGMENT) {
 			packet->flags |= AXN_FRAGMENT;
+			packet->fragment = extension->id;
 			packet->tuple.proto = extension->next;
 			if (extension->fragment & bpf_htons(IPV6_FRAGMENT_OFFSET))
 				return 0;
@@ -182,6 +183,7 @@ static __always_inline enum parsed parse_ipv4(struct packet *packet, void *data,
 	fragment = bpf_ntohs(ip->frag_off);
 	if (fragment & (IP_FRAGMENT_OFFSET | IP_MORE_FRAGMENTS)) {
 		packet->flags |= AXN_FRAGMENT;
+		packet->fragment = ip->id;
 		if (fragment & IP_FRAGMENT_OFFSET)
 			return PARSED_OK;
 		packet->flags |= AXN_FIRST_FRAGMENT;

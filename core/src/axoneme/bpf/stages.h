@@ -21,7 +21,7 @@ const volatile struct {
 #define EMPTY_LANE(stage, n, context)							\
 	__weak __noinline int stage_##stage##_##n(context *ctx, struct packet *packet)	\
 	{										\
-		return packet ? (packet->reserved[0] & 0) : AXN_NEXT;			\
+		return packet ? (packet->generation & 0) : AXN_NEXT;			\
 	}
 
 #define EMPTY_STAGE(stage, context)			\
@@ -90,6 +90,7 @@ __noinline int probe_record(struct packet *packet, enum axn_stage stage, __u32 l
 	step->lane = lane;
 	step->verdict = verdict;
 	step->direction = packet->direction;
+	step->rule = packet->rule;
 	return 0;
 }
 

@@ -6,6 +6,8 @@
  * to_pod	egress of the same device
  * from_uplink	ingress of the devices by which the node is reached
  * to_uplink	egress of those
+ * from_overlay	ingress of the tunnel device, behind the decapsulation
+ * to_overlay	egress of it, before the encapsulation
  *
  * In: an Ethernet frame. Out: TC_ACT_UNSPEC (programs behind ours still run, then the kernel's
  * routing), TC_ACT_SHOT, or a redirect. Reads and writes: counters, drops, probes; stages have their
@@ -13,6 +15,7 @@
  */
 #include "stages.h"
 #include "reasons_map.h"
+#include "rules_map.h"
 
 #include <linux/pkt_cls.h>
 
@@ -33,6 +36,9 @@ EMPTY_STAGE(decrypt, CONTEXT)
 EMPTY_STAGE(untranslate, CONTEXT)
 EMPTY_STAGE(translate, CONTEXT)
 EMPTY_STAGE(encrypt, CONTEXT)
+EMPTY_STAGE(commit, CONTEXT)
+EMPTY_STAGE(identify, CONTEXT)
+EMPTY_STAGE(stamp, CONTEXT)
 
 /*
  * Headers that the parser may want in the linear part: Ethernet, IPv4 with all its options (or IPv6
@@ -40,17 +46,30 @@ EMPTY_STAGE(encrypt, CONTEXT)
  */
 #define HEADERS	(sizeof(struct ethhdr) + 15 * 4 + sizeof(struct tcphdr))
 
-static __always_inline void pull_headers(struct __sk_buff *ctx)
+/* Whether a packet might be parsed if more of it lay in the linear part. */
+static __always_inline bool lies_in_pages(struct __sk_buff *ctx)
 {
 	__u32 linear = ctx->data_end - ctx->data;
 
-	if (linear < HEADERS && linear < ctx->len)
-		bpf_skb_pull_data(ctx, ctx->len < HEADERS ? ctx->len : HEADERS);
+	return linear < HEADERS && linear < ctx->len;
+}
+
+/*
+ * To pull data is to copy the head of a packet that is a clone, as those of TCP are: 0.2 us. So it is
+ * done for the few whose headers are not together, when a first look has failed.
+ */
+static __noinline enum parsed parse_pulled(struct __sk_buff *ctx, struct packet *packet, __be16 *type)
+{
+	bpf_skb_pull_data(ctx, ctx->len < HEADERS ? ctx->len : HEADERS);
+	packet->reason = AXN_REASON_NONE;
+	return parse(ctx, packet, type);
 }
 
 static __always_inline enum parsed begin(struct __sk_buff *ctx, struct packet *packet,
 					 __u8 trunk, __u8 direction, __be16 *type)
 {
+	enum parsed result;
+
 	packet_clear(packet);
 	packet->trunk = trunk;
 	packet->direction = direction;
@@ -58,8 +77,10 @@ static __always_inline enum parsed begin(struct __sk_buff *ctx, struct packet *p
 	packet->len = ctx->len;
 	if ((ctx->mark & AXN_PROBE_MARK_MASK) == AXN_PROBE_MARK && ctx->hwtstamp == AXN_PROBE_STAMP)
 		probe_begin(packet, ctx->mark & (AXN_PROBE_SLOTS - 1));
-	pull_headers(ctx);
-	return parse(ctx, packet, type);
+	result = parse(ctx, packet, type);
+	if (result == PARSED_DROP && lies_in_pages(ctx))
+		result = parse_pulled(ctx, packet, type);
+	return result;
 }
 
 static __always_inline int redirect(const struct packet *packet)
@@ -122,8 +143,23 @@ static __always_inline int not_ip_from_pod(struct __sk_buff *ctx, struct packet 
 		verdict = AXN_REDIRECT;							\
 	}
 
+/*
+ * What was decided is written down when nothing can drop the packet any more, but this: a flow that
+ * cannot be remembered is not begun.
+ */
+#define COMMIT(decided)							\
+	if (verdict != AXN_DROP && packet->flags & AXN_COMMIT) {	\
+		int answer = verdict;					\
+									\
+		RUN(commit, committed);					\
+committed:								\
+		if (verdict == AXN_DROP)				\
+			goto decided;					\
+		verdict = answer;					\
+	}
+
 SEC("tc")
-AXN_TAG("stages=recall admit balance track policy proxy shape forward remember")
+AXN_TAG("stages=recall admit balance track policy proxy shape forward commit remember")
 int from_pod(struct __sk_buff *ctx)
 {
 	int kept;
@@ -143,6 +179,7 @@ int from_pod(struct __sk_buff *ctx)
 	RUN(forward, forwarded);
 forwarded:
 	DELIVER_INLINE(AXN_FROM_POD, AXN_EGRESS, decided)
+	COMMIT(decided)
 	if (verdict != AXN_DROP) {
 		kept = verdict;
 		RUN(remember, remembered);
@@ -154,18 +191,20 @@ decided:
 }
 
 SEC("tc")
-AXN_TAG("stages=track policy proxy shape deliver")
+AXN_TAG("stages=track policy proxy shape deliver commit")
 int to_pod(struct __sk_buff *ctx)
 {
 	BEGIN(AXN_TO_POD, AXN_INGRESS, AXN_PASS)
 	RUN_TO_POD(decided);
-	RUN(deliver, decided);
+	RUN(deliver, delivered);
+delivered:
+	COMMIT(decided)
 decided:
 	return act(packet, verdict, probing);
 }
 
 SEC("tc")
-AXN_TAG("stages=decrypt balance untranslate track policy deliver")
+AXN_TAG("stages=decrypt balance untranslate track policy deliver commit")
 int from_uplink(struct __sk_buff *ctx)
 {
 	BEGIN(AXN_FROM_UPLINK, AXN_INGRESS, AXN_PASS)
@@ -177,6 +216,7 @@ int from_uplink(struct __sk_buff *ctx)
 	RUN(deliver, delivered);
 delivered:
 	DELIVER_INLINE(AXN_FROM_UPLINK, AXN_INGRESS, decided)
+	COMMIT(decided)
 decided:
 	return act(packet, verdict, probing);
 }
@@ -191,6 +231,30 @@ int to_uplink(struct __sk_buff *ctx)
 	RUN(translate, decided);
 	RUN(shape, decided);
 	RUN(encrypt, decided);
+decided:
+	return act(packet, verdict, probing);
+}
+
+SEC("tc")
+AXN_TAG("stages=identify deliver commit")
+int from_overlay(struct __sk_buff *ctx)
+{
+	BEGIN(AXN_FROM_OVERLAY, AXN_INGRESS, AXN_PASS)
+	RUN(identify, decided);
+	RUN(deliver, delivered);
+delivered:
+	DELIVER_INLINE(AXN_FROM_OVERLAY, AXN_INGRESS, decided)
+	COMMIT(decided)
+decided:
+	return act(packet, verdict, probing);
+}
+
+SEC("tc")
+AXN_TAG("stages=stamp")
+int to_overlay(struct __sk_buff *ctx)
+{
+	BEGIN(AXN_TO_OVERLAY, AXN_EGRESS, AXN_PASS)
+	RUN(stamp, decided);
 decided:
 	return act(packet, verdict, probing);
 }

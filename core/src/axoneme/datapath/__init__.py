@@ -10,7 +10,10 @@ from __future__ import annotations
 
 from ._kernel import MapInfo, map_info
 from .assembly import Assembly
-from .attachments import Drift
+from .attachments import Drift, remove_clsact
+from .collector import Collection, Collector
+from .conntrack import Flow, FlowState, read_flows
+from .converters import Carried, Converter
 from .counters import Count, Drop
 from .datapath import Datapath, Device, Swap
 from .features import (
@@ -22,6 +25,7 @@ from .features import (
     supported,
 )
 from .images import Trunk, all_stages, trunk, trunk_names
+from .ipcache_maps import IpcacheMaps, Network, Remote
 from .loaders import (
     BccLoader,
     LibbpfLoader,
@@ -32,31 +36,47 @@ from .loaders import (
 )
 from .parts import Part, Refused
 from .pins import Pins
+from .policy_maps import PolicyMaps, StoredRuleSet
 from .preflight import preflight
 from .reasons import Reason
+from .rule_names import RuleNames
+from .runtime import Runtime
 from .tables import Rows, Table
 from .testruns import Step, TestRun, Verdict
 
 __all__ = [
     "Assembly",
     "BccLoader",
+    "Carried",
+    "Collection",
+    "Collector",
+    "Converter",
     "Count",
     "Datapath",
     "Device",
     "Drift",
     "Drop",
+    "Flow",
+    "FlowState",
+    "IpcacheMaps",
     "LibbpfLoader",
     "LoadRequest",
     "LoadedObject",
     "LoadedProgram",
     "Loader",
     "MapInfo",
+    "Network",
     "Part",
     "Pins",
+    "PolicyMaps",
     "Reason",
     "Refused",
+    "Remote",
     "Rows",
+    "RuleNames",
+    "Runtime",
     "Step",
+    "StoredRuleSet",
     "Swap",
     "Table",
     "TestRun",
@@ -69,6 +89,8 @@ __all__ = [
     "map_info",
     "map_type_names",
     "preflight",
+    "read_flows",
+    "remove_clsact",
     "require",
     "supported",
     "trunk",

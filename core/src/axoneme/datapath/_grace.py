@@ -10,8 +10,11 @@ it has no effect, and where it cannot be written everything works and is slow.
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import os
+import platform
+import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +26,11 @@ _KNOB = Path("/sys/kernel/rcu_expedited")
 #: Held while the knob is raised. What is in it tells the next holder that the last one died then.
 _LOCK = Path("/run/axoneme-rcu.lock")
 _RAISED = b"raised\n"
+#: The number of membarrier(2) by machine; all newer machines share one.
+_MEMBARRIER = {"x86_64": 324, "ppc64le": 365, "s390x": 356}
+_MEMBARRIER_ELSEWHERE = 283
+_GLOBAL = 1  # MEMBARRIER_CMD_GLOBAL: return when an RCU grace period has passed
+_LONG_ENOUGH = 0.05
 
 
 @contextmanager
@@ -64,3 +72,14 @@ def _restore(knob: Path, held: int) -> None:
     with suppress(OSError):
         knob.write_text("0")
         os.ftruncate(held, 0)
+
+
+def wait_for_programs() -> None:
+    """Return when every program that was running has ended: what they write is written.
+
+    A program runs under RCU, and a link that is updated does not wait for it.
+    """
+    number = _MEMBARRIER.get(platform.machine(), _MEMBARRIER_ELSEWHERE)
+    with expedited_grace_periods():
+        if ctypes.CDLL(None).syscall(number, _GLOBAL, 0, 0):
+            time.sleep(_LONG_ENOUGH)  # refused where a processor is kept free of ticks

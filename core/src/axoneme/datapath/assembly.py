@@ -13,9 +13,10 @@ from attrs import define, field, frozen
 
 from axoneme.errors import DatapathError, LayoutMismatch, VerifierError
 
+from ._iterators import MAP_ITERATOR
 from .attachments import raw_tracepoint
 from .images import IMAGES, trunk_object
-from .linker import link
+from .linker import link, link_alone
 from .loaders import LoadRequest
 from .maps import DEFAULT_ENTRIES
 from .parts import LIBBPF, Refused, read_parts
@@ -234,8 +235,10 @@ class Assembler:
             return Refused(
                 source.plugin, f"{source.name}: nobody provides a loader {source.loader}"
             )
-        request = LoadRequest(source.plugin, source.text, source.constants, source.sizes)
         try:
+            request = self._request_alone(source)
+            if isinstance(request, Refused):
+                return request
             loaded = loader.load(request)
         except DatapathError as error:
             return Refused(source.plugin, f"{source.name}: {error}")
@@ -243,14 +246,30 @@ class Assembler:
             text = f"the loader {source.loader} failed: {type(error).__name__}: {error}"
             return Refused(source.plugin, f"{source.name}: {text}")
         for program in loaded.programs.values():
-            if not raw_tracepoint(program.attach):
+            if not raw_tracepoint(program.attach) and program.attach != MAP_ITERATOR:
                 loaded.close()
                 return Refused(
                     source.plugin,
                     f"{source.name}: nobody attaches {program.name} ({program.attach}): a program "
-                    "that stands alone is one of raw_tp/<event>",
+                    f"that stands alone is one of raw_tp/<event> or {MAP_ITERATOR}",
                 )
         return LoadedSource(source, loaded)
+
+    def _request_alone(self, source: Source) -> LoadRequest | Refused:
+        if not source.borrows:
+            return LoadRequest(source.plugin, source.text, source.constants, source.sizes)
+        linked = link_alone(source)
+        if isinstance(linked, Refused):
+            return linked
+        shared = trunk_object(_ALWAYS).declarations
+        return LoadRequest(
+            source.plugin,
+            linked,
+            source.constants,
+            source.sizes,
+            self.maps.reuse(shared.maps, shared.btf),
+            source.programs,
+        )
 
 
 def _fills(part: Part, image: str) -> bool:

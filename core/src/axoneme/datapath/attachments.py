@@ -42,7 +42,7 @@ _CGROUP_TYPES = {
     "getpeername4": lib.BPF_CGROUP_INET4_GETPEERNAME,
     "getpeername6": lib.BPF_CGROUP_INET6_GETPEERNAME,
 }
-_EGRESS = frozenset({"to_pod", "to_uplink"})
+_EGRESS = frozenset({"to_pod", "to_uplink", "to_overlay"})
 _RAW_TRACEPOINT = ("raw_tp/", "raw_tracepoint/")
 
 
@@ -84,6 +84,10 @@ class Attachment(Protocol):
 
     def drift(self) -> Drift | None:
         """What differs from what attach() left."""
+        ...
+
+    def repin(self) -> bool:
+        """Pin it again, if somebody has removed the pin; whether that was so."""
         ...
 
     def close(self) -> None:
@@ -178,6 +182,12 @@ class _Linked(ABC):
         if found != self._program_id:
             return Drift(self.attach_point, f"our link runs {_describe(found)}")
         return None
+
+    def repin(self) -> bool:
+        if self._link < 0 or self._path.exists():
+            return False
+        pin(self._link, self._path)
+        return True
 
     def _present(self) -> tuple[str, ...]:
         return ()
@@ -310,6 +320,10 @@ class ClsactAttachment:
             return Drift(self.attach_point, f"our filter runs {_describe(found)}")
         return None
 
+    def repin(self) -> bool:
+        """Nothing is pinned."""
+        return False
+
     def close(self) -> None:
         """Nothing is held."""
 
@@ -426,3 +440,9 @@ class TracepointAttachment(_Linked):
 def raw_tracepoint(attach: str) -> str:
     """The event of a section such as raw_tp/sched_switch, nothing if it is of another kind."""
     return attach.partition("/")[2] if attach.startswith(_RAW_TRACEPOINT) else ""
+
+
+def remove_clsact(ifindex: int) -> None:
+    """Remove a device's clsact qdisc, with all filters that may be there."""
+    with libbpf_messages():  # which say that there is none
+        lib.axn_tc_destroy(ifindex, lib.BPF_TC_INGRESS | lib.BPF_TC_EGRESS)

@@ -26,6 +26,7 @@ from .attachments import (
     XdpAttachment,
     raw_tracepoint,
 )
+from .converters import Carrier
 from .counters import (
     read_counts,
     read_drops,
@@ -39,6 +40,7 @@ from .maps import Maps
 from .pins import Pins
 from .preflight import preflight
 from .reasons import ReasonRegistry
+from .runtime import Runtime
 from .tables import Table
 from .testruns import probe_tc, probe_xdp, run_tc, run_xdp
 
@@ -47,12 +49,13 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import ModuleType
 
-    from axoneme.model import Endpoint, PluginObject
+    from axoneme.model import Address, Endpoint, PluginObject
 
     from ._formats import Format
     from .attachments import (
         Attachment,
     )
+    from .converters import Carried, Converter
     from .counters import (
         Count,
         Drop,
@@ -62,6 +65,7 @@ if TYPE_CHECKING:
 
 _POD_TRUNKS = ("from_pod", "to_pod")
 _UPLINK_TRUNKS = ("from_uplink", "to_uplink")
+_OVERLAY_TRUNKS = ("from_overlay", "to_overlay")
 
 
 @frozen
@@ -74,12 +78,16 @@ class Device:
 
 @frozen
 class Swap:
-    """What a commit did: places updated, and the seconds from the first update to the last."""
+    """What a commit did: places updated, and the seconds from the first update to the last.
+
+    carried: what became of the rows of maps whose layout is another now.
+    """
 
     updated: int
     seconds: float
     link_seconds: Mapping[str, float]
     load_seconds: Mapping[str, float]
+    carried: tuple[Carried, ...] = ()
 
 
 @define
@@ -91,9 +99,16 @@ class Datapath:
     reasons: ReasonRegistry
     cgroup: Path | None = None
     uplinks: tuple[Device, ...] = ()
+    overlays: tuple[Device, ...] = ()
     tcx: bool = field(factory=lambda: supported("tcx"), kw_only=True)
     _assembler: Assembler = field(kw_only=True)
+    _carrier: Carrier = field(kw_only=True)
+    #: Whether all programs that are attached are ours to update: not before forget_others, where
+    #: an earlier agent has left some.
+    _settled: bool = field(kw_only=True)
     _assembly: Assembly = field(factory=Assembly, init=False)
+    #: What became of rows whose map got another layout, at the end of the last change of maps.
+    carried: list[Carried] = field(factory=list, init=False)
     _attachments: dict[tuple[str, str], Attachment] = field(factory=dict, init=False)
     _endpoints: dict[int, Endpoint] = field(factory=dict, init=False)
 
@@ -104,13 +119,17 @@ class Datapath:
         *,
         cgroup: Path | None = None,
         uplinks: Iterable[Device] = (),
+        overlays: Iterable[Device] = (),
         entries: Mapping[str, int] | None = None,
         find_loader: Callable[[str], Loader | None] = own_loader,
+        converters: Mapping[str, Converter] | None = None,
         tcx: bool | None = None,
     ) -> Datapath:
         """Open a node's datapath; nothing is loaded yet.
 
         find_loader: the loader of a name; by default core's own, libbpf and bcc.
+        overlays: the tunnel devices, whose packets are told where they go.
+        converters: by map, what carries its rows to another layout where names do not suffice.
         tcx: whether tc programs are attached by links; by default where the kernel has them.
 
         Raises:
@@ -121,11 +140,18 @@ class Datapath:
         preflight(bpffs)
         pins = Pins(bpffs)
         pins.create()
+        settled = pins.empty()
         maps, reasons = Maps(pins), ReasonRegistry()
         restore_reasons(maps, reasons)
         assembler = Assembler(maps, reasons, find_loader, entries or {})
         tcx = supported("tcx") if tcx is None else tcx
-        return cls(pins, maps, reasons, cgroup, tuple(uplinks), tcx=tcx, assembler=assembler)
+        return cls(
+            *(pins, maps, reasons, cgroup, tuple(uplinks), tuple(overlays)),
+            tcx=tcx,
+            assembler=assembler,
+            carrier=Carrier(maps, converters or {}),
+            settled=settled,
+        )
 
     @property
     def assembly(self) -> Assembly:
@@ -147,17 +173,23 @@ class Datapath:
         keep: plugins that are enabled. One of them that is not in effect, for whatever is wrong
         with it now, has its maps when it comes back; so have those that the assembly refused.
 
+        Rows of maps that have another layout now are carried before the first place is updated,
+        and after the last one again. Nobody may collect rows meanwhile.
+
         Raises:
             AttachError: a place could not be updated; those that were have the old program again.
         """
         old, wanted = self._assembly, self._places(assembly)
-        started = time.perf_counter()
         try:
+            carried = self._carrier.fill(assembly.maps, assembly.made)
+            Runtime(self.maps.table("runtime")).begin()
+            started = time.perf_counter()
             for key, (attachment, program) in wanted.items():
                 attachment.attach(program.fd)
                 self._attachments[key] = attachment
         except BaseException:
             self._roll_back(old)
+            self._carrier.give_back(assembly.made)
             assembly.close()
             raise
         seconds = time.perf_counter() - started
@@ -166,13 +198,18 @@ class Datapath:
         self._assembly = assembly
         assembly.made.clear()
         old.close()
-        self.maps.retain(assembly.maps, {*keep, *(r.plugin for r in assembly.refused)})
+        if self._settled:
+            carried += self._carrier.finish(assembly.maps)
+        self.carried = carried
+        unfinished = self._carrier.pins(assembly.maps)
+        self.maps.retain(assembly.maps, {*keep, *(r.plugin for r in assembly.refused)}, unfinished)
         write_reasons(self.maps, self.reasons)
         return Swap(
             len(wanted),
             seconds,
             {n: i.linked.link_seconds for n, i in assembly.images.items()},
             {n: i.loaded.load_seconds for n, i in assembly.images.items()},
+            tuple(carried),
         )
 
     def _roll_back(self, old: Assembly) -> None:
@@ -204,7 +241,12 @@ class Datapath:
 
     def _tc_places(self) -> Iterator[tuple[str, str, Attachment]]:
         pods = [Device(e.ifname, e.ifindex) for e in self._endpoints.values()]
-        for names, devices in ((_POD_TRUNKS, pods), (_UPLINK_TRUNKS, self.uplinks)):
+        places = (
+            (_POD_TRUNKS, pods),
+            (_UPLINK_TRUNKS, self.uplinks),
+            (_OVERLAY_TRUNKS, self.overlays),
+        )
+        for names, devices in places:
             for device in devices:
                 for name in names:
                     yield name, device.name, self._tc_attachment(name, device)
@@ -225,6 +267,8 @@ class Datapath:
         for source in assembly.sources:
             for program in source.loaded.programs.values():
                 event = raw_tracepoint(program.attach)
+                if not event:
+                    continue  # an iterator: whoever reads it links it
                 name = f"{source.source.plugin}_{program.name}"
                 yield name, event, TracepointAttachment(self.pins, name, event=event), program
 
@@ -233,13 +277,16 @@ class Datapath:
     def add_endpoint(self, endpoint: Endpoint) -> None:
         """Attach the pod's trunks and write its addresses; again with the same is no change.
 
+        One that is there and changed keeps its programs, unless it has another device.
+
         Raises:
             AttachError: its device is not there, or refuses.
             MapFull: the map of endpoints has no room.
         """
         old = self._endpoints.get(endpoint.id)
-        if old is not None and old != endpoint:
+        if old is not None and (old.ifname, old.ifindex) != (endpoint.ifname, endpoint.ifindex):
             self.remove_endpoint(endpoint.id)
+            old = None
         try:
             for name in _POD_TRUNKS:
                 attachment = self._attachments.get((name, endpoint.ifname)) or self._tc_attachment(
@@ -247,9 +294,12 @@ class Datapath:
                 )
                 attachment.attach(self._program(name).fd)
                 self._attachments[name, endpoint.ifname] = attachment
-            self.maps.table("endpoints").write(_endpoint_rows(endpoint))
+            self._write_endpoint(endpoint)
+            if old is not None:
+                self._delete_addresses(set(old.addresses) - set(endpoint.addresses))
         except BaseException:
-            self._detach_pod(endpoint)
+            if old is None:
+                self._detach_pod(endpoint)
             raise
         self._endpoints[endpoint.id] = endpoint
 
@@ -258,9 +308,24 @@ class Datapath:
         endpoint = self._endpoints.pop(endpoint_id, None)
         if endpoint is None:
             return
-        keys = [pack_address(address) for address in endpoint.addresses]
-        self.maps.table("endpoints").delete(keys)
+        self._delete_addresses(endpoint.addresses)
         self._detach_pod(endpoint)
+
+    def _write_endpoint(self, endpoint: Endpoint) -> None:
+        """Write its rows; what was said of an address before holds no longer."""
+        table, rows = self.maps.table("endpoints"), _endpoint_rows(endpoint)
+        before = [table.get(key) for key, _ in rows]
+        table.write(rows)
+        if any(old not in (None, row) for old, (_, row) in zip(before, rows, strict=True)):
+            self._begin_generation()
+
+    def _delete_addresses(self, addresses: Iterable[Address]) -> None:
+        if self.maps.table("endpoints").delete([pack_address(a) for a in addresses]):
+            self._begin_generation()
+
+    def _begin_generation(self) -> None:
+        """Have programs forget what they took from the map of endpoints."""
+        Runtime(self.maps.table("runtime")).bump()
 
     def _detach_pod(self, endpoint: Endpoint) -> None:
         for name in _POD_TRUNKS:
@@ -278,12 +343,15 @@ class Datapath:
         """Remove what an earlier agent left for endpoints and devices that are gone.
 
         Call it when all endpoints have been added: the pinned links and the rows that no endpoint
-        accounts for go, and their names are returned.
+        accounts for go, and their names are returned. Maps of other layouts, which its programs
+        have used until now, go too.
         """
         ours = {attachment.pin_name for attachment in self._attachments.values()}
         stale = [pin for pin in self.pins.links.iterdir() if pin.name not in ours]
         for pin in stale:
             pin.unlink()
+        self._settled = True
+        self.carried = self._carrier.finish(self._assembly.maps)
         self.reconcile_endpoints()
         return sorted(pin.name for pin in stale)
 
@@ -292,6 +360,8 @@ class Datapath:
         table = self.maps.table("endpoints")
         rows = [row for e in self._endpoints.values() for row in _endpoint_rows(e)]
         drift = table.reconcile(table.rows(rows))
+        if drift:
+            self._begin_generation()
         return drift.added + drift.changed + drift.removed
 
     # For plugins and for people
@@ -351,9 +421,14 @@ class Datapath:
 
     # Drift
 
-    def drift(self) -> list[Drift]:
-        """Attachments that are not as they were left."""
-        return [d for a in self._attachments.values() if (d := a.drift()) is not None]
+    def drift(self, device: str | None = None) -> list[Drift]:
+        """Attachments that are not as they were left: all, or those of one device."""
+        attachments = (
+            attachment
+            for (_, target), attachment in self._attachments.items()
+            if device in {None, target}
+        )
+        return [drift for one in attachments if (drift := one.drift()) is not None]
 
     def repair(self) -> list[Drift]:
         """Attach again what others removed, and write again what they changed; what was found."""
@@ -368,6 +443,7 @@ class Datapath:
                 except AttachError as error:
                     found.append(Drift(attachment.attach_point, f"cannot be repaired: {error}"))
                 self._attachments[key] = attachment
+        found += self._repin()
         try:
             changed = self.reconcile_endpoints()
         except MapError as error:
@@ -376,6 +452,13 @@ class Datapath:
             if changed:
                 found.append(Drift("map endpoints", f"{changed} rows were not as written"))
         return found
+
+    def _repin(self) -> list[Drift]:
+        """Pin again what the next agent is to find."""
+        self.pins.create()
+        names = [f"links/{a.pin_name}" for a in self._attachments.values() if a.repin()]
+        names += [f"maps/{name}" for name in self.maps.repin()]
+        return [Drift(f"pin {name}", "it was removed") for name in names]
 
     # The end
 
@@ -405,5 +488,6 @@ def _endpoint_rows(endpoint: Endpoint) -> list[tuple[bytes, dict[str, object]]]:
         "flags": 0,
         "mac": endpoint.mac,
         "node_mac": endpoint.node_mac,
+        "rule_set": endpoint.rule_set,
     }
     return [(pack_address(address), value) for address in endpoint.addresses]

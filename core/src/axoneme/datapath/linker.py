@@ -27,10 +27,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from .images import TrunkObject
-    from .parts import Part
+    from .parts import Part, Source
     from .reasons import ReasonRegistry
 
 _GATE_BYTES = 4
+_HOME = "tc"  # the image that has every shared map
 _BUILD = "build the plugin again with this core's axoneme-sdk"
 _LICENSE = "LICENSE"  # the same in all objects, and linked as one
 _REASON_BYTES = 2
@@ -98,6 +99,16 @@ def link(image: str, parts: Sequence[Part], reasons: ReasonRegistry) -> LinkedIm
     )
 
 
+def link_alone(source: Source) -> bytes | Refused:
+    """Link an object that stands alone with the trunks that have the maps it borrows.
+
+    Raises:
+        LinkError: the fault does not lie with it.
+    """
+    trunk = trunk_object(_HOME)
+    return _link_objects(_HOME, trunk.data, [(source, source.text)])
+
+
 def _clash(trunk: TrunkObject, filling: Sequence[Part]) -> Refused | None:
     """The first part that defines a symbol which is there already: the linker knows no plugins."""
     owners = {symbol.name: "core" for symbol in trunk.declarations.elf.globals()}
@@ -133,7 +144,7 @@ def _take_lanes(part: Part, lanes: Mapping[str, Sequence[Part]]) -> bytes:
 
 
 def _link_objects(
-    image: str, trunk: bytes, objects: Sequence[tuple[Part, bytes]]
+    image: str, trunk: bytes, objects: Sequence[tuple[Part | Source, bytes]]
 ) -> bytes | Refused:
     """libbpf 1.1 links files only: these are files in memory."""
     out = os.memfd_create(f"{image}.linked")

@@ -25,10 +25,18 @@ if TYPE_CHECKING:
     from .pins import Pins
 
 #: The maps whose entries the configuration sets.
-SIZEABLE = frozenset({"endpoints"})
+SIZEABLE = frozenset({"endpoints", "ipcache", "cidrs", "nodes", "conntrack", "policy", "rule_sets"})
 #: Entries of the maps that core owns, unless the configuration says otherwise.
 DEFAULT_ENTRIES = {
     "endpoints": 65536,
+    "ipcache": 65536,
+    "cidrs": 16384,
+    "nodes": 16384,
+    "conntrack": 65536,
+    "policy": 65536,
+    "rule_sets": 16384,
+    "runtime": 1,
+    "rules": 65536,
     "counters": 64,  # trunks * 8 verdicts, with room for trunks to come
     "drops": 4096,
     "probes": 64,
@@ -100,12 +108,17 @@ class Maps:
             self._close(_key(declaration))
             self.pins.map_path(declaration).unlink(missing_ok=True)
 
-    def retain(self, declarations: Iterable[MapDeclaration], plugins: Iterable[str] = ()) -> None:
-        """Let go of all other maps, and of their pins but for those of some plugins."""
+    def retain(
+        self,
+        declarations: Iterable[MapDeclaration],
+        plugins: Iterable[str] = (),
+        others: Iterable[str] = (),
+    ) -> None:
+        """Let go of all other maps, and of their pins but for other ones by name and plugins'."""
         wanted = list(declarations)
         for key in self._fds.keys() - {_key(d) for d in wanted}:
             self._close(key)
-        self.pins.keep_maps(wanted, plugins)
+        self.pins.keep_maps(wanted, plugins, others)
 
     def _close(self, key: str) -> None:
         if key in self._fds:
@@ -147,9 +160,22 @@ class Maps:
             name: map_info(self.descriptor(name)).max_entries for name in sorted(self._newest())
         }
 
-    def descriptor(self, name: str) -> int:
-        """A map's file descriptor, for what a table does not do."""
-        return self._fds[_key(self._newest()[name])]
+    def known(self, name: str) -> list[MapDeclaration]:
+        """The layouts of a map that are in use here."""
+        return [d for d in self._declarations.values() if d.name == name]
+
+    def descriptor(self, name: str, layout: int | None = None) -> int:
+        """A map's file descriptor, for what a table does not do; by default of its last layout."""
+        number = self._newest()[name].layout if layout is None else layout
+        return self._fds[pin_name(name, number)]
+
+    def repin(self) -> list[str]:
+        """Pin again those whose pins somebody has removed; the names of these pins."""
+        paths = {key: self.pins.maps / key for key in sorted(self._fds)}
+        gone = [key for key, path in paths.items() if not path.exists()]
+        for key in gone:
+            pin(self._fds[key], paths[key])
+        return gone
 
     def close(self) -> None:
         """Close all; the pins stay."""

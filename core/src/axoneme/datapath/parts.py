@@ -56,7 +56,11 @@ class Part:
 
 @frozen(eq=False)
 class Source:
-    """An object that stands alone, for its loader as it is: C text for bcc, or no stage in it."""
+    """An object that stands alone: C text for bcc, or no stage in it.
+
+    It is for its loader as it is, but for one that borrows maps of core: that is linked with the
+    trunk that has them, and `programs` are its own.
+    """
 
     plugin: str
     name: str
@@ -64,6 +68,8 @@ class Source:
     text: bytes
     constants: Mapping[str, bytes] = field(factory=dict)
     sizes: Mapping[str, int] = field(factory=dict)
+    borrows: bool = False
+    programs: frozenset[str] | None = None
 
 
 @frozen
@@ -138,8 +144,24 @@ def _read_object(plugin: str, item: PluginObject, data: bytes) -> Part | Source 
     if problems:
         return "; ".join(problems)
     if not declarations.stages:
-        return Source(plugin, item.source.name, LIBBPF, data, constants, item.sizes)
+        return Source(
+            plugin,
+            item.source.name,
+            LIBBPF,
+            data,
+            constants,
+            item.sizes,
+            any(m.extern for m in declarations.maps),
+            _programs(declarations),
+        )
     return Part(plugin, item.source.name, data, declarations, constants, item.sizes)
+
+
+def _programs(declarations: Declarations) -> frozenset[str]:
+    """The functions that have a section of their own, as programs do."""
+    elf = declarations.elf
+    sections = ((f.name, elf.sections[f.section].name) for f in elf.functions())
+    return frozenset(name for name, section in sections if section != ".text")
 
 
 def _hint(name: str, candidates: Iterable[str]) -> str:

@@ -47,9 +47,13 @@ class Pins:
         for directory in (self.maps, self.links):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
+    def empty(self) -> bool:
+        """Whether nobody has pinned anything here yet."""
+        return not any(True for d in (self.maps, self.links) for _ in d.iterdir())
+
     def map_path(self, declaration: MapDeclaration) -> Path:
         """Where a map is pinned."""
-        return self.maps / pin_name(declaration.name, declaration.layout)
+        return self.layout_path(declaration.name, declaration.layout)
 
     def open_map(self, declaration: MapDeclaration, btf: Btf) -> int | None:
         """A pinned map's file descriptor, or None if it is not pinned.
@@ -78,11 +82,28 @@ class Pins:
         """
         _compare(self.map_path(declaration), map_info(fd), declaration, btf)
 
+    def layouts(self, name: str) -> list[int]:
+        """The numbers of the layouts in which a map is pinned, in their order."""
+        head, found = f"{name}_v", (pin.name for pin in self.maps.iterdir())
+        numbers = [n.removeprefix(head) for n in found if n.startswith(head)]
+        return sorted(int(number) for number in numbers if number.isdecimal())
+
+    def layout_path(self, name: str, layout: int) -> Path:
+        """Where a layout of a map is pinned."""
+        return self.maps / pin_name(name, layout)
+
+    def remove_layout(self, name: str, layout: int) -> None:
+        """Remove the pin of one layout; nothing happens if it is not there."""
+        self.layout_path(name, layout).unlink(missing_ok=True)
+
     def keep_maps(
-        self, declarations: Iterable[MapDeclaration], plugins: Iterable[str] = ()
+        self,
+        declarations: Iterable[MapDeclaration],
+        plugins: Iterable[str] = (),
+        others: Iterable[str] = (),
     ) -> list[str]:
-        """Remove the pins of all maps but these and those of some plugins; which were removed."""
-        wanted = {self.map_path(d).name for d in declarations}
+        """Remove all maps' pins but these, other pins by name, and plugins'; which were removed."""
+        wanted = {self.map_path(d).name for d in declarations} | set(others)
         prefixes = tuple(f"{plugin.replace('-', '_')}_" for plugin in plugins)
         removed = [
             pin
@@ -93,15 +114,28 @@ class Pins:
             pin.unlink()
         return sorted(pin.name for pin in removed)
 
-    def remove(self) -> None:
-        """Remove every pin: what is attached by links only is gone with them."""
+    def remove(self) -> list[str]:
+        """Remove every pin, and detach what is attached by links; which pins these were."""
+        removed = []
         for directory in (self.links, self.maps):
+            for path in sorted(directory.iterdir()) if directory.is_dir() else ():
+                if directory == self.links:
+                    _detach(path)
+                path.unlink(missing_ok=True)
+                removed.append(f"{directory.name}/{path.name}")
             if directory.is_dir():
-                for pin in directory.iterdir():
-                    pin.unlink()
                 directory.rmdir()
         if self.root.is_dir():
             self.root.rmdir()
+        return removed
+
+
+def _detach(path: Path) -> None:
+    """Detach a pinned link now: without its pin the kernel would do it a little later."""
+    fd = lib.bpf_obj_get(bytes(path))
+    if fd >= 0:
+        lib.bpf_link_detach(fd)  # tracepoints' links know no detaching: they go with their pin
+        os.close(fd)
 
 
 def pin_name(name: str, layout: int) -> str:

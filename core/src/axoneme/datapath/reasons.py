@@ -34,10 +34,17 @@ _TEXTS = {
     "UNSUPPORTED_L3": "Unsupported L3 protocol",
     "WRITE_ERROR": "Error writing to packet",
     "INVALID_IPV6_EXTENSION": "Invalid IPv6 extension header",
+    "CONNTRACK_FULL": "CT: Map insertion failed",
+    "FRAGMENT_NOT_FOUND": "Fragmented packet without a known first fragment",
+    "NO_TUNNEL": "No tunnel/encapsulation endpoint",
     "UNSUPPORTED_L2": "Unsupported L2 protocol",
     "VLAN_FILTERED": "VLAN traffic disallowed by VLAN filter",
+    "POLICY_DENY": "Policy denied by denylist",
     "INVALID_VERDICT": "A stage returned an invalid verdict",
     "MAPPED_ADDRESS": "IPv4-mapped address on the wire",
+    "CONNTRACK_BUSY": "CT: the entry of an ended flow is leaving",
+    "STRANGE_ENCAPSULATION": "Encapsulated by an address that is no node",
+    "TUNNEL_KEY": "No tunnel key",
 }
 
 

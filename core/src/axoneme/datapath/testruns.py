@@ -63,6 +63,7 @@ class Step:
     """One lane's answer in a probe; nanoseconds since the trunk began.
 
     The verdict is the low byte of what the lane returned: a number that is none drops the packet.
+    `rule` is the number of the policy's rule that decided so far, 0 for none.
     """
 
     trunk: str
@@ -72,6 +73,7 @@ class Step:
     verdict: Verdict | int
     reason: int
     nanoseconds: int
+    rule: int = 0
 
 
 def run_tc(
@@ -159,6 +161,7 @@ def _steps(maps: Maps, slot: int) -> tuple[Step, ...]:
             _verdict(s.verdict),
             s.reason,
             s.time - probe.started,
+            s.rule,
         )
         for s in (probe.steps[i] for i in range(probe.count))
     )

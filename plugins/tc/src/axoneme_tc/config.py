@@ -3,14 +3,40 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import field, frozen
+
+from .durations import duration, entries
 
 
 @frozen
 class TcConfig:
-    """Which objects of the plugin are linked."""
+    """Which objects of the plugin are linked, and what they are told."""
 
     #: Drop what a pod sends with an address that is not its own.
     admit: bool = True
     #: Deliver between two pods of a node without the kernel's routing.
     forward: bool = True
+    #: Hold pods to the policies that select them.
+    policy: bool = True
+    #: Deliver what comes from other machines without the kernel's routing.
+    deliver: bool = True
+    #: Tell the tunnel device where each packet goes and who sent it, and believe nodes alone.
+    overlay: bool = True
+    #: Leave packets for pods of other nodes to the kernel's routing and its netfilter.
+    enable_host_legacy_routing: bool = False
+    #: Let a node reach its own pods where a policy denies by default, as kubelet's probes must.
+    allow_host: bool = True
+    #: Know the flows that packets belong to, so that replies pass and policies are asked once.
+    track: bool = True
+    #: How long an established TCP or SCTP flow is known without packets.
+    bpf_ct_timeout_regular_tcp: int | str = field(default="2h13m20s", validator=duration)
+    #: The same while it is being opened.
+    bpf_ct_timeout_regular_tcp_syn: int | str = field(default="60s", validator=duration)
+    #: The same once it is closed or reset.
+    bpf_ct_timeout_regular_tcp_fin: int | str = field(default="10s", validator=duration)
+    #: The same for other protocols.
+    bpf_ct_timeout_regular_any: int | str = field(default="60s", validator=duration)
+    #: The same for other protocols until there is a reply.
+    bpf_ct_timeout_regular_any_unreplied: int | str = field(default="30s", validator=duration)
+    #: Datagrams whose fragments are under way at one time.
+    bpf_fragments_map_max: int = field(default=8192, validator=entries)

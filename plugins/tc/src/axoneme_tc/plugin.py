@@ -6,8 +6,10 @@ from __future__ import annotations
 from importlib.resources import files
 
 from axoneme import PluginObject, hookimpl
+from axoneme.datapath.conntrack import units
 
 from .config import TcConfig
+from .durations import parse_duration
 
 
 @hookimpl
@@ -19,6 +21,36 @@ def axoneme_config() -> type[TcConfig]:
 @hookimpl
 def axoneme_objects(config: TcConfig) -> list[PluginObject]:
     """One object a stage, each of which can be off."""
-    chosen = {"admit": config.admit, "forward": config.forward}
+    chosen = {
+        "admit": config.admit,
+        "policy": config.policy,
+        "forward": config.forward,
+        "deliver": config.deliver,
+        "identify": config.overlay,
+        "stamp": config.overlay,
+        "track": config.track,
+        "collect": config.track,
+    }
+    knobs = {
+        "policy": {"tc_allow_host": config.allow_host},
+        "forward": {"tc_legacy_routing": config.enable_host_legacy_routing},
+        "track": _timeouts(config),
+    }
+    sizes = {"track": {"tc_fragments": config.bpf_fragments_map_max}}
     bpf = files("axoneme_tc") / "bpf"
-    return [PluginObject(bpf / f"{name}.bpf.o") for name, on in chosen.items() if on]
+    return [
+        PluginObject(bpf / f"{name}.bpf.o", knobs.get(name, {}), sizes.get(name, {}))
+        for name, on in chosen.items()
+        if on
+    ]
+
+
+def _timeouts(config: TcConfig) -> dict[str, int]:
+    spans = {
+        "tc_timeout_tcp": config.bpf_ct_timeout_regular_tcp,
+        "tc_timeout_tcp_syn": config.bpf_ct_timeout_regular_tcp_syn,
+        "tc_timeout_tcp_fin": config.bpf_ct_timeout_regular_tcp_fin,
+        "tc_timeout_any": config.bpf_ct_timeout_regular_any,
+        "tc_timeout_any_new": config.bpf_ct_timeout_regular_any_unreplied,
+    }
+    return {knob: units(parse_duration(span)) for knob, span in spans.items()}

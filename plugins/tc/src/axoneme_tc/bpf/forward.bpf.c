@@ -1,60 +1,41 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * forward: between two pods of a node, straight into the other pod's end of its link.
+ * forward: between two pods of a node, straight into the other pod's end of its link; to a pod of
+ * another node, straight to the device that leads there: the tunnel's, or that of the kernel's route.
  *
- * Runs in from_pod. Reads endpoints; writes the packet's MAC addresses, hop limit and IPv4 checksum.
- * REDIRECT to an endpoint of this node; PASS when the hop limit ends here (the kernel answers);
- * NEXT for every other destination: the kernel routes it.
+ * Runs in from_pod. Reads endpoints and ipcache, and the kernel's routes; writes the packet's MAC
+ * addresses, hop limit and IPv4 checksum, and the tunnel's key.
+ * REDIRECT to an endpoint of this node, whose identity and rule set it fills in, and to another node;
+ * PASS when the hop limit ends here (the kernel answers); NEXT for every other destination, and for
+ * a packet that is too long: the kernel routes it.
  */
-#include <axoneme/plugin.h>
+#include "endpoint_cache.h"
+#include "route.h"
+#include "tunnel.h"
 
-static __always_inline bool hop_ipv4(struct iphdr *ip)
+AXN_KNOB(bool, tc_legacy_routing, false, "the kernel alone routes to pods of other nodes");
+
+/* To an address that is no endpoint of this node. */
+static __always_inline int forward_away(struct __sk_buff *ctx, struct packet *packet)
 {
-	__u32 check;
+	struct remote *remote = ipcache_lookup(&packet->tuple.daddr);
 
-	if (ip->ttl <= 1)
-		return false;
-	check = ip->check + bpf_htons(0x0100); /* RFC 1624 for a TTL that is one less */
-	ip->check = check + (check >= 0xffff);
-	ip->ttl--;
-	return true;
+	if (!remote)
+		return AXN_NEXT;
+	if (remote->tunnel.half[0] | remote->tunnel.half[1])
+		return tunnel_forward(ctx, packet, &remote->tunnel);
+	if (tc_legacy_routing || remote->identity < AXN_IDENTITY_FIRST)
+		return AXN_NEXT;
+	return route_forward(ctx, packet);
 }
 
-static __always_inline bool hop_ipv6(struct ipv6hdr *ip)
-{
-	if (ip->hop_limit <= 1)
-		return false;
-	ip->hop_limit--;
-	return true;
-}
+ENDPOINT_CACHE(tc_receivers);
 
 AXN_STAGE(forward)
 {
-	struct endpoint *to = endpoint_lookup(&packet->tuple.daddr);
-	void *data = (void *)(long)ctx->data;
-	void *end = (void *)(long)ctx->data_end;
-	struct ethhdr *eth = data;
-	void *ip = eth + 1;
-	bool alive;
+	struct endpoint *to = endpoint_cached(packet, &tc_receivers, &packet->tuple.daddr);
 
 	if (!to)
-		return AXN_NEXT;
-	if (packet->family == AXN_IPV4) {
-		if (ip + sizeof(struct iphdr) > end)
-			return axn_drop(packet, AXN_REASON_INVALID_PACKET);
-		alive = hop_ipv4(ip);
-	} else {
-		if (ip + sizeof(struct ipv6hdr) > end)
-			return axn_drop(packet, AXN_REASON_INVALID_PACKET);
-		alive = hop_ipv6(ip);
-	}
-	if (!alive)
-		return AXN_PASS;
-	__builtin_memcpy(eth->h_dest, to->mac, sizeof(eth->h_dest));
-	__builtin_memcpy(eth->h_source, to->node_mac, sizeof(eth->h_source));
-	packet->dst_identity = to->identity;
-	packet->dst_endpoint = to->id;
-	packet->out_ifindex = to->ifindex;
-	packet->flags |= AXN_TO_ENDPOINT;
-	return AXN_REDIRECT;
+		return forward_away(ctx, packet);
+	return hop_into(ctx, packet, to);
 }

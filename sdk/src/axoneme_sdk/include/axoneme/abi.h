@@ -32,6 +32,8 @@ enum axn_trunk {
 	AXN_TO_UPLINK	= 3,
 	AXN_XDP_INGRESS	= 4,
 	AXN_SOCKET	= 5,	/* all of the socket's */
+	AXN_FROM_OVERLAY = 6,
+	AXN_TO_OVERLAY	= 7,
 };
 
 /* The stages of all trunks; a number is what a probe records. New ones are added at the end. */
@@ -55,6 +57,9 @@ enum axn_stage {
 	AXN_STAGE_sock_balance,
 	AXN_STAGE_sock_restore,
 	AXN_STAGE_sock_bind,
+	AXN_STAGE_commit,
+	AXN_STAGE_identify,
+	AXN_STAGE_stamp,
 };
 
 enum axn_direction {
@@ -74,6 +79,25 @@ enum axn_packet_flag {
 	AXN_FIRST_FRAGMENT	= 1 << 2,
 	AXN_TO_ENDPOINT		= 1 << 3, /* with AXN_REDIRECT: into the pod behind out_ifindex; the trunk
 					   * runs to_pod's stages first */
+	AXN_EGRESS_GRANTED	= 1 << 4, /* the flow's verdict in this direction was granted under the */
+	AXN_INGRESS_GRANTED	= 1 << 5, /* present generation: policy need not be asked again */
+	AXN_COMMIT		= 1 << 6, /* connection tracking has something to write at the end */
+};
+
+/* What connection tracking knows of the packet's flow: packet.conntrack. */
+enum axn_conntrack {
+	AXN_CONNTRACK_NONE	= 0,	/* nobody tracks, or it is no flow */
+	AXN_CONNTRACK_NEW	= 1,
+	AXN_CONNTRACK_ESTABLISHED = 2,	/* in the direction of the flow's first packet */
+	AXN_CONNTRACK_REPLY	= 3,
+	AXN_CONNTRACK_RELATED	= 4,	/* an ICMP error about a flow that is known */
+};
+
+/* Rules that no policy wrote; those of policies are numbered from 16, in 20 bits. */
+enum axn_rule {
+	AXN_RULE_NONE		= 0,	/* no policy selects the endpoint; of a drop: none allows it */
+	AXN_RULE_HOST		= 1,	/* from the pod's own node, which is always allowed */
+	AXN_RULE_FIRST		= 16,
 };
 
 /* IPv4 is carried v4-mapped: ten zero bytes, ff ff, then the four of the address. */
@@ -122,12 +146,17 @@ struct packet {
 	__u8 family;		/* 84: enum axn_family */
 	__u8 tcp_flags;		/* 85 */
 	__u8 probe_slot;	/* 86: where a probe's steps are recorded */
-	__u8 conntrack;		/* 87: reserved for connection state */
-	__u32 reserved[2];	/* 88 */
+	__u8 conntrack;		/* 87: enum axn_conntrack */
+	__u32 egress_rule;	/* 88: which rule let it out of its pod, enum axn_rule */
+	__u32 ingress_rule;	/* 92: which let it into its pod */
+	__u32 src_rule_set;	/* 96: slots in rule_sets, of endpoints of this node; 0 for none */
+	__u32 dst_rule_set;	/* 100 */
+	__u32 fragment;		/* 104: the fragments' id, of whichever family */
+	__u32 generation;	/* 108: of the policies when track ran; what is granted is granted under it */
 };
 
 _Static_assert(sizeof(struct tuple) == 40, "struct tuple is ABI");
-_Static_assert(sizeof(struct packet) == 96, "struct packet is ABI");
+_Static_assert(sizeof(struct packet) == 112, "struct packet is ABI");
 
 /* A call of connect(2) and the like, copied from and to the context of its attach type. */
 struct socket_call {
@@ -214,6 +243,15 @@ enum axn_socket_attach {
 
 /* On a map's definition: the number of its layout, part of its pin's name. Without it: 1. */
 #define AXN_LAYOUT(number)	AXN_TAG("layout=" AXN_STRING(number))
+
+/*
+ * On a map's definition: its rows go along when the number of its layout changes, up or down, by the
+ * names of their fields. AXN_CARRIED is for rows that Python writes and will write again.
+ * AXN_CARRIED_BY is for those of programs: of two rows with one key the later one is kept, whose
+ * field >> shift is greater, and a row where that is 0 is no more and stays behind.
+ */
+#define AXN_CARRIED			AXN_TAG("carried=")
+#define AXN_CARRIED_BY(field, shift)	AXN_TAG("carried=" #field ">>" #shift)
 
 static __always_inline int axn_drop(struct packet *packet, __u16 reason)
 {

@@ -11,7 +11,7 @@ struct endpoint {
 	__u32 flags;		/* none yet */
 	__u8 mac[6];		/* the pod's end */
 	__u8 node_mac[6];	/* the node's end: the pod's gateway */
-	__u32 reserved;
+	__u32 rule_set;		/* its slot in rule_sets, 0 for none: policies do not hold */
 };
 
 _Static_assert(sizeof(struct endpoint) == 32, "struct endpoint is a map's value");
@@ -21,7 +21,7 @@ AXN_SHARED struct {
 	__uint(max_entries, 1);
 	__type(key, union address);
 	__type(value, struct endpoint);
-} endpoints SEC(".maps");
+} endpoints SEC(".maps") AXN_LAYOUT(2) AXN_CARRIED;
 
 static __always_inline struct endpoint *endpoint_lookup(const union address *address)
 {

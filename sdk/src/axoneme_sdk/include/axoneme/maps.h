@@ -6,5 +6,10 @@
 #pragma once
 
 #include <axoneme/endpoint.h>
+#include <axoneme/ipcache.h>
+#include <axoneme/node.h>
+#include <axoneme/conntrack.h>
+#include <axoneme/policy.h>
+#include <axoneme/runtime.h>
 #include <axoneme/counter.h>
 #include <axoneme/probe.h>

@@ -15,7 +15,7 @@
 #define AXN_PROBE_MARK_MASK	0xffffff00u
 #define AXN_PROBE_STAMP		0x41786f6e656d6501ull
 #define AXN_PROBE_SLOTS		64
-#define AXN_PROBE_STEPS		128	/* more than all lanes that a packet can come by: (9 + 4) * 8 */
+#define AXN_PROBE_STEPS		128	/* more than all lanes that a packet can come by: (10 + 4) * 8 */
 
 struct probe_step {
 	__u64 time;		/* ns, CLOCK_MONOTONIC, after the lane answered */
@@ -26,6 +26,8 @@ struct probe_step {
 	__u8 verdict;
 	__u8 direction;
 	__u8 pad;
+	__u32 rule;		/* packet.rule: which one decided, where one did */
+	__u32 reserved;
 };
 
 struct probe {
@@ -40,4 +42,4 @@ AXN_SHARED struct {
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct probe);
-} probes SEC(".maps");
+} probes SEC(".maps") AXN_LAYOUT(2);

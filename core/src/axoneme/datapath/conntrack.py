@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Connections as conntrack's map has them, and the clock by which they expire.
+
+The clock is monotonic, in units of 2^27 ns: to set the machine's time changes nothing. The map is
+read here and never written; see <axoneme/conntrack.h> for who may change an entry, and how.
+"""
+
+from __future__ import annotations
+
+import time
+from enum import IntFlag
+from typing import TYPE_CHECKING, Any
+
+from attrs import frozen
+
+from axoneme.model import unpack_address
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from axoneme.model import Address
+
+    from .tables import Table
+
+_UNIT_SHIFT = 27
+_UNIT = 1 << _UNIT_SHIFT
+_SECOND = 1_000_000_000
+_CLOCK_MONOTONIC_COARSE = 6
+
+
+class FlowState(IntFlag):
+    """enum conntrack_state, but for the direction."""
+
+    REPLIED = 1
+    FIN_SENT = 2
+    FIN_REPLIED = 4
+    RESET = 8
+    CONFIRMED = 16
+
+
+_FLIPPED = 128
+
+
+def units(seconds: float) -> int:
+    """A span of time in conntrack's units: never shorter, and never none."""
+    return max(1, -(-int(seconds * _SECOND) // _UNIT))
+
+
+def seconds(span: int) -> float:
+    """The seconds of a span of conntrack's units."""
+    return span * _UNIT / _SECOND
+
+
+def now() -> int:
+    """The present moment on conntrack's clock."""
+    return time.clock_gettime_ns(_CLOCK_MONOTONIC_COARSE) >> _UNIT_SHIFT
+
+
+@frozen
+class Grant:
+    """Under which generation which rule let a flow pass in one direction; generation 0: none."""
+
+    generation: int
+    rule: int
+
+    @classmethod
+    def of(cls, word: int) -> Grant:
+        """Take a word of the map apart."""
+        return cls(word >> 40, word >> 20 & 0xFFFFF)
+
+
+@frozen
+class Flow:
+    """One connection, in the direction of its first packet; of a ping, sport is its identifier."""
+
+    source: Address
+    destination: Address
+    sport: int
+    dport: int
+    proto: int
+    state: FlowState
+    #: On conntrack's clock; 0 while it is taken out.
+    expiry: int
+    created: int
+    src_identity: int
+    egress: Grant
+    ingress: Grant
+
+
+def read_flows(conntrack: Table) -> Iterator[Flow]:
+    """The flows of the map. While others write, each that stays is there once."""
+    for key, value in conntrack.read():
+        yield _flow(key, value)
+
+
+def _flow(key: dict[str, Any], value: dict[str, Any]) -> Flow:
+    word = value["word"]
+    ends = [
+        (unpack_address(key["saddr"]), key["sport"]),
+        (unpack_address(key["daddr"]), key["dport"]),
+    ]
+    if word >> 24 & _FLIPPED:
+        ends.reverse()
+    (source, sport), (destination, dport) = ends
+    return Flow(
+        source,
+        destination,
+        sport,
+        dport,
+        key["proto"],
+        FlowState(word >> 24 & ~_FLIPPED & 0xFF),
+        word >> 32,
+        value["created"],
+        value["src_identity"],
+        Grant.of(value["granted[0]"]),
+        Grant.of(value["granted[1]"]),
+    )

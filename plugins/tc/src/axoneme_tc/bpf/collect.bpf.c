@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * collect: flows whose time is up, and those of endpoints that are gone, leave conntrack.
+ *
+ * An iterator over the elements of conntrack, run by whoever reads it: each read of 8 bytes is a
+ * slice of TC_COLLECT_SLICE elements. Reads tc_collect_gone; reads and writes tc_collect_round, and
+ * writes conntrack by the protocol of its words alone: an entry that a packet has just refreshed
+ * stays.
+ */
+#include "conntrack_word.h"
+
+#define TC_COLLECT_SLICE 256
+
+struct tc_collect_round {
+	__u64 now; /* when the walk began; an iterator cannot read conntrack's clock */
+	__u64 gone; /* addresses in tc_collect_gone */
+	__u64 walked; /* elements looked at */
+	__u64 deleted;
+	__u64 lost; /* a packet was quicker, or another collector */
+	__u64 live; /* that stay */
+};
+
+/* One row, that of the walk that is under way. */
+AXN_MAP(ARRAY, tc_collect_round, 1, __u32, struct tc_collect_round);
+
+/* Addresses whose flows go, whatever their time. */
+AXN_MAP(HASH, tc_collect_gone, 4096, union address, __u32);
+
+struct seq_file;
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+} __attribute__((preserve_access_index));
+
+struct bpf_iter__bpf_map_elem {
+	struct bpf_iter_meta *meta;
+	void *key;
+	void *value;
+} __attribute__((preserve_access_index));
+
+static __always_inline bool is_gone(const struct tuple *key)
+{
+	return bpf_map_lookup_elem(&tc_collect_gone, &key->saddr) ||
+	       bpf_map_lookup_elem(&tc_collect_gone, &key->daddr);
+}
+
+static __always_inline void collect_one(struct tc_collect_round *round, const struct tuple *there,
+					struct conntrack_entry *entry)
+{
+	__u64 word = READ_WORD(entry->word);
+	struct tuple key;
+
+	barrier();
+	key = *there; /* between two sights of one word: it is that word's key */
+	if (!expiry_of(word))
+		return; /* another's, who deletes it */
+	if (expiry_of(word) >= round->now && !(round->gone && is_gone(&key)))
+		round->live++;
+	else if (take_out(entry, &key, word))
+		round->deleted++;
+	else
+		round->lost++;
+}
+
+SEC("iter/bpf_map_elem")
+int tc_collect_conntrack(struct bpf_iter__bpf_map_elem *ctx)
+{
+	struct conntrack_entry *entry = ctx->value;
+	const struct tuple *key = ctx->key;
+	struct tc_collect_round *round;
+	__u32 first = 0;
+
+	round = bpf_map_lookup_elem(&tc_collect_round, &first);
+	if (!key || !entry || !round)
+		return 0;
+	collect_one(round, key, entry);
+	round->walked++;
+	if (round->walked % TC_COLLECT_SLICE == 0)
+		bpf_seq_write(ctx->meta->seq, &round->walked, sizeof(round->walked));
+	return 0;
+}

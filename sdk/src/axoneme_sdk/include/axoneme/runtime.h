@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What programs must know of the agent's doings at every packet: one row. */
+#pragma once
+
+#include <axoneme/abi.h>
+
+#define AXN_GENERATION_BITS	24
+
+struct runtime {
+	__u32 generation;	/* raised after every change of policies, identities or endpoints; never
+				 * 0; it wraps at 24 bits */
+	__u32 seed;		/* of conntrack's cookies: made once, kept with the map */
+	__u32 reserved[2];
+};
+
+AXN_SHARED struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct runtime);
+} runtime SEC(".maps") AXN_CARRIED;
+
+static __always_inline const struct runtime *runtime_read(void)
+{
+	__u32 first = 0;
+
+	return bpf_map_lookup_elem(&runtime, &first);
+}
