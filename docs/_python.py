@@ -6,10 +6,11 @@ from __future__ import annotations
 import inspect
 import re
 import tomllib
+from enum import Enum
 from importlib import import_module
 from pathlib import Path
 from types import NoneType
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 import attrs
 from _markdown import Table, code, listing, sentences
@@ -27,7 +28,17 @@ if TYPE_CHECKING:
     from _markdown import Blocks
 
 _SETTING = ("key", "type", "default")
-_TYPES = {"str": "string", "int": "integer", "bool": "boolean", "float": "float", "Path": "path"}
+_TYPES = {
+    "str": "string",
+    "int": "integer",
+    "bool": "boolean",
+    "float": "float",
+    "Path": "path",
+    "IPv4Network": "IPv4 network",
+    "IPv6Network": "IPv6 network",
+    "IPv4Address": "IPv4 address",
+    "IPv6Address": "IPv6 address",
+}
 
 
 @frozen
@@ -107,11 +118,12 @@ def _keys(settings: Any, prefix: str = "") -> Iterator[tuple[str, str, str]]:
 
 
 def _toml_type(kind: Any) -> str:
-    if found := re.fullmatch(r"(?:tuple|list|frozenset|set)\[(\w+)(?:, \.\.\.)?\]", str(kind)):
-        return f"array of {_TYPES.get(found[1], found[1])}s"
-    options = get_args(kind) or (kind,)
-    names = [option.__name__ for option in options if option is not NoneType]
-    return " or ".join(_TYPES.get(name, name) for name in names)
+    if get_origin(kind) in (tuple, list, set, frozenset):
+        return f"array of {_toml_type(get_args(kind)[0])}s"
+    options = [option for option in get_args(kind) or (kind,) if option is not NoneType]
+    if len(options) == 1 and issubclass(options[0], Enum):
+        return " or ".join(code(f'"{member.value}"') for member in options[0])
+    return " or ".join(_TYPES.get(option.__name__, option.__name__) for option in options)
 
 
 def _toml_default(value: Any) -> str:
@@ -119,6 +131,8 @@ def _toml_default(value: Any) -> str:
         return "must be given"
     if isinstance(value, attrs.Factory):  # type: ignore[arg-type]
         value = value.factory()
+    if isinstance(value, Enum):
+        value = value.value
     match value:
         case bool():
             return code(str(value).lower())

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The demo: a node, two pods, the agent, and a stranger's plugin that comes and goes under traffic.
+"""The demo: two nodes, pods by CNI, a policy, who reaches whom, and agents that are killed.
 
-Run it as root, with axoneme, axoneme-tc and axoneme-portguard installed. It makes namespaces of its
-own, changes nothing else, and leaves nothing. It exits with 1 if anything is not as it says.
+Run it as root, with axoneme and axoneme-tc installed. It makes a lab of its own, changes nothing
+else, and leaves nothing. It exits with 1 if anything is not as it says.
 """
 
 from __future__ import annotations
@@ -10,133 +10,182 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
-import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.rule import Rule
+from rich.table import Table
 
-from axoneme.sources import EmbeddedSource, EndpointRecord
-from axoneme.testing import Node
+from axoneme.lab import Lab, Port, Settings
+from axoneme.lab.agents import end_agent, start_agent, wait_for_agents
+from axoneme.lab.manifests import apply
 
 if TYPE_CHECKING:
-    from axoneme.testing import Pod
+    from collections.abc import Iterator
 
-CLOSED, OPEN, ECHO = 8080, 9090, 7000
-PAUSE = 0.001  # seconds between two datagrams
+    from axoneme.lab import Place
+
+HTTP, ECHO = 8080, 7000
+#: Only pods that are labelled role=shop reach the web pods, at their port http and UDP port 7000.
+POLICY = f"""
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  name: only-shops
+  namespace: default
+spec:
+  podSelector:
+    matchLabels: {{app: web}}
+  policyTypes: [Ingress]
+  ingress:
+    - from:
+        - podSelector:
+            matchLabels: {{role: shop}}
+      ports:
+        - port: http
+        - port: {ECHO}
+          protocol: UDP
+"""
 console = Console(highlight=False)
 
-
-class Stream:
-    """Numbered datagrams from one pod to another, and their echoes, counted."""
-
-    def __init__(self, source: Pod, target: Pod) -> None:
-        self.sent = self.answered = 0
-        self._socket = source.connect(target.ipv4, ECHO, protocol="udp", timeout=0.5)
-        self._ended = threading.Event()
-        self._threads = [threading.Thread(target=work) for work in (self._send, self._receive)]
-        for thread in self._threads:
-            thread.start()
-
-    def _send(self) -> None:
-        # Never in bursts: what a socket's buffer drops is no loss of the network's.
-        while not self._ended.is_set():
-            self._socket.send(self.sent.to_bytes(8))
-            self.sent += 1
-            time.sleep(PAUSE)
-
-    def _receive(self) -> None:
+SERVE = f"""
+import socket, threading
+def accept():
+    with socket.create_server(("::", {HTTP}), family=socket.AF_INET6, dualstack_ipv6=True) as one:
         while True:
-            try:
-                self._socket.recv(64)
-                self.answered += 1
-            except TimeoutError:
-                if self._ended.is_set():
-                    return
-
-    def end(self) -> None:
-        """Stop sending, and wait for the last answers."""
-        self._ended.set()
-        for thread in self._threads:
-            thread.join()
-        self._socket.close()
+            one.accept()[0].close()
+threading.Thread(target=accept).start()
+echo = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+echo.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+echo.bind(("::", {ECHO}))
+while True:
+    echo.sendto(*echo.recvfrom(64))
+"""
+CONNECT = """
+import socket, sys
+for address in sys.argv[2:]:
+    try:
+        socket.create_connection((address, int(sys.argv[1])), 0.4).close()
+    except OSError:
+        print("silent")
+    else:
+        print("answers")
+"""
+#: Numbered datagrams, one a millisecond: never in bursts, since a full buffer is no loss of ours.
+STREAM = f"""
+import socket, sys, threading, time
+family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
+stream = socket.socket(family, socket.SOCK_DGRAM)
+stream.connect((sys.argv[1], {ECHO}))
+stream.settimeout(1)
+answered = set()
+def receive():
+    while True:
+        try:
+            answered.add(stream.recv(64))
+        except TimeoutError:
+            return
+sent = 0
+receiver = threading.Thread(target=receive)
+receiver.start()
+ended = threading.Event()
+threading.Thread(target=lambda: (sys.stdin.read(), ended.set())).start()
+while not ended.wait(0.001):
+    stream.send(sent.to_bytes(8))
+    sent += 1
+receiver.join()
+print(sent, sent - len(answered))
+"""
 
 
 class Demo:
-    """One run, in a directory of its own."""
+    """One run."""
 
-    def __init__(self, node: Node, directory: Path) -> None:
-        self.node = node
-        self.directory = directory
-        self.config = directory / "axoneme.toml"
-        self.source = EmbeddedSource(directory / "state")
-        self.source.create()
-        self.client, self.server = node.add_pod("client"), node.add_pod("server")
-        for pod in (self.client, self.server):
-            self.publish(pod)
-        for port in (CLOSED, OPEN):
-            self.server.serve(port)
-        self.server.serve(ECHO, protocol="udp")
-
-    def publish(self, pod: Pod) -> None:
-        """Tell the agent of a pod, as the CNI plugin will."""
-        e = pod.endpoint(1000 + pod.number)
-        self.source.write(
-            EndpointRecord(e.id, e.name, e.namespace, e.ifname, e.mac, e.addresses, e.identity)
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self.web = lab.add_pod(
+            "web", node="node1", labels={"app": "web"}, ports=[Port(HTTP, "http")]
         )
+        self.pods = [
+            lab.add_pod(name, node=node, labels={"role": role})
+            for name, node, role in (
+                ("shop-1", "node1", "shop"),
+                ("shop-2", "node2", "shop"),
+                ("guest-1", "node1", "guest"),
+                ("guest-2", "node2", "guest"),
+            )
+        ]
+        #: Who asks, and by which addresses.
+        self.askers = {pod.name: list(pod.addresses) for pod in self.pods}
+        self.askers |= {n.name: [str(a) for a in n.addresses] for n in lab.nodes}
+        self.askers["outside"] = [str(a) for a in lab.outside_addresses[:2]]
 
-    def configure(self, *plugins: str) -> None:
-        """Write the configuration; a running agent notices."""
-        names = ", ".join(f'"{name}"' for name in plugins)
-        addresses = ", ".join(
-            f'"{f"[{a}]" if a.version == 6 else a}:{CLOSED}/tcp"' for a in self.server.addresses
-        )
-        section = f"\n[portguard]\nclosed = [{addresses}]\n" if "portguard" in plugins else ""
-        draft = self.config.with_suffix(".new")
-        draft.write_text(
-            f'[agent]\nplugins = [{names}]\nstate-dir = "{self.directory}/state"\n'
-            f'run-dir = "{self.directory}/run"\n{section}'
-        )
-        draft.replace(self.config)
+    def answers(self, asker: str) -> list[bool]:
+        """Whether web answers, at each of its addresses."""
+        line = [sys.executable, "-c", CONNECT, str(HTTP), *self.web.addresses]
+        printed = run(self.lab.place(asker), *line)
+        return [word == "answers" for word in printed.split()]
 
-    def axoneme(self, *words: str) -> list[str]:
-        """The command, for this demo's agent."""
-        return [sys.executable, "-m", "axoneme", *words, "--config", str(self.config)]
+    def why(self, asker: str, family: int) -> dict[str, Any]:
+        """What web's agent says of a packet from there: its programs are asked, not its memory."""
+        peer = self.askers[asker][family]
+        question = {"pod": str(self.web), "peer": peer, "direction": "ingress", "port": HTTP}
+        return self.lab.node(self.web.node).ask("explain", **question)
 
-    def show(self, *words: str) -> None:
-        """Run the command and let it print."""
-        console.print(f"[bold]$ axoneme {' '.join(words)}[/]")
-        sys.stdout.flush()
-        subprocess.run(self.axoneme(*words), check=True)
+    def table(self, expected: set[str]) -> None:
+        """Show who reaches web, or which policy refuses, and check that it is as expected."""
+        columns = [f"web, {address}" for address in self.web.addresses]
+        table = Table("FROM", *columns, box=None, header_style="bold", pad_edge=False)
+        wrong = []
+        for asker in self.askers:
+            cells = []
+            for family, answered in enumerate(self.answers(asker)):
+                said = self.why(asker, family)
+                refusing = f"[red]refused by {', '.join(said['policies'])}[/]"
+                cells.append("[green]answers[/]" if answered else refusing)
+                agree = answered == (said["verdict"] != "drop") == (asker in expected)
+                if not agree or not (answered or said["policies"]):
+                    wrong.append(f"{asker} to {self.web.addresses[family]}: {said}")
+            table.add_row(asker, *cells)
+        console.print(table)
+        expect(not wrong, "; ".join(wrong))
 
-    def metrics(self) -> str:
-        """The agent's metrics."""
-        return subprocess.run(
-            self.axoneme("metrics"), check=True, capture_output=True, text=True
-        ).stdout
+    def stream(self, pod: str, family: int) -> subprocess.Popen[str]:
+        """Datagrams from a pod to web and back, until their input ends."""
+        line = [sys.executable, "-c", STREAM, self.web.addresses[family]]
+        pipe = subprocess.PIPE
+        place = self.lab.place(pod)
+        return subprocess.Popen(place.command(line), stdin=pipe, stdout=pipe, text=True)
 
-    def start_agent(self) -> subprocess.Popen[bytes]:
-        """Start the agent in the node, and wait until it answers."""
-        agent = self.node.popen(self.axoneme("agent", "--log-level", "warning"))
-        wait((self.directory / "run" / "agent.sock").exists, "the agent answers")
-        return agent
+    def kill_agents(self) -> None:
+        """End each node's agent as a crash would, and bring it back."""
+        for node in self.lab.nodes:
+            end_agent(node)
+            console.print(f"  the agent of {node.name} is killed")
+            time.sleep(0.5)
+            expect(self.answers("shop-2") == [True, True], "new connections pass meanwhile")
+            expect(self.answers("guest-2") == [False, False], "the policy holds meanwhile")
+            started = time.monotonic()
+            start_agent(node)
+            wait_for_agents([node])
+            console.print(f"  it is back after {time.monotonic() - started:.1f} s")
+            time.sleep(0.5)
 
-    def try_ports(self, *, closed: bool) -> None:
-        """Ask both ports in both families, and check who answers."""
-        for address in self.server.addresses:
-            for port in (CLOSED, OPEN):
-                answers = self.client.reaches(address, port, timeout=0.3)
-                word = "[green]answers[/]" if answers else "[red]is silent[/]"
-                console.print(f"  client -> {address} port {port}: {word}")
-                expect(answers == (port == OPEN or not closed), f"port {port} at {address}")
+
+def run(place: Place, *words: str) -> str:
+    """Run a command in a place; what it printed."""
+    return subprocess.run(
+        place.command(words), check=True, stdout=subprocess.PIPE, text=True, timeout=60
+    ).stdout
 
 
-def wait(condition: object, what: str, seconds: float = 20.0) -> None:
+def wait(condition: Any, what: str, seconds: float = 20.0) -> None:
     """Wait until a condition holds."""
     end = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
+    while not condition():
         expect(time.monotonic() < end, what)
         time.sleep(0.02)
 
@@ -153,57 +202,60 @@ def title(text: str) -> None:
     console.print(Rule(text, align="left"))
 
 
-def lanes(demo: Demo) -> str:
-    """How many plugins are linked into the stage policy, of the metrics."""
-    rows = demo.metrics().splitlines()
-    return next(r for r in rows if r.startswith('axoneme_lanes{stage="policy"}')).split()[1]
+def show(lab: Lab, *words: str) -> None:
+    """Run the command and let it print."""
+    console.print(f"[bold]$ axoneme lab {' '.join(words)} --name {lab.name}[/]")
+    sys.stdout.flush()
+    line = [sys.executable, "-m", "axoneme", "lab", *words, "--name", lab.name]
+    subprocess.run(line, check=True)
 
 
-def run(demo: Demo) -> None:
-    """All steps."""
-    title("The agent links the plugin tc into the trunks and attaches them to both pods")
-    demo.configure("tc")
-    agent = demo.start_agent()
-    demo.show("status")
+def steps(lab: Lab) -> Iterator[subprocess.Popen[Any]]:
+    """All steps; what is started on the way is yielded, to be ended with the demo."""
+    title("Two nodes, each with an agent, a bpffs and a cgroup, and pods that CNI makes")
+    lab.up(Settings(nodes=2))
+    demo = Demo(lab)
+    show(lab, "status")
+    yield subprocess.Popen(lab.place("web").command([sys.executable, "-c", SERVE]))
+    wait(lambda: all(map(all, map(demo.answers, demo.askers))), "everybody reaches web")
 
-    title("The pods talk")
-    demo.try_ports(closed=False)
+    title("Without a policy everybody reaches web, over IPv4 and IPv6")
+    demo.table(set(demo.askers))
 
-    title("While they send datagrams, the stranger's plugin is enabled by config")
-    stream = Stream(demo.client, demo.server)
+    title("A NetworkPolicy: only pods with the label role=shop")
+    with tempfile.TemporaryDirectory() as directory:
+        policy = Path(directory, "only-shops.yaml")
+        policy.write_text(POLICY)
+        apply(lab, policy)
+    # Node 1 is web's own: whoever runs pods must be able to ask whether they are well.
+    allowed = {"shop-1", "shop-2", "node1"}
+    wait(lambda: demo.why("outside", 1)["verdict"] == "drop", "the policy is in effect")
+    demo.table(allowed)
+
+    title("Both agents are killed, one after the other, while datagrams go to and fro")
+    streams = [demo.stream("shop-1", 0), demo.stream("shop-2", 1)]
+    yield from streams
     time.sleep(0.5)
-    demo.configure("tc", "portguard")
-    wait(lambda: lanes(demo) == "1.0", "portguard is linked into the stage policy")
-    demo.show("plugins")
+    demo.kill_agents()
+    for stream in streams:
+        sent, lost = map(int, stream.communicate("")[0].split())
+        console.print(f"Datagrams sent {sent}: [bold]{lost} lost[/]")
+        expect(sent > 0 and lost == 0, "no datagram is lost")
 
-    title(f"Port {CLOSED} is refused, with the plugin's own reason")
-    demo.try_ports(closed=True)
-    demo.show("status")
-    expect("Port closed by portguard" in demo.metrics(), "the plugin's reason is counted")
-
-    title("It is disabled again")
-    demo.configure("tc")
-    wait(lambda: lanes(demo) == "0.0", "portguard is not linked in any more")
-    demo.try_ports(closed=False)
-    stream.end()
-    lost = stream.sent - stream.answered
-    console.print(f"Datagrams sent {stream.sent}, answered {stream.answered}: [bold]{lost} lost[/]")
-    expect(lost == 0, "no packet was lost in two swaps")
-
-    title("The agent ends; what is attached stays, until the node goes")
-    agent.terminate()
-    expect(agent.wait(20) == 0, "the agent ended by itself")
-    demo.try_ports(closed=False)
+    title("The policy is what it was")
+    demo.table(allowed)
 
 
 def main() -> None:
     """Make everything, run, take everything down."""
-    title("A node and two pods, in namespaces of their own")
-    with tempfile.TemporaryDirectory(prefix="axoneme-demo-") as directory, Node() as node:
-        demo = Demo(node, Path(directory))
-        for pod in (demo.client, demo.server):
-            console.print(f"  {pod.name}: {pod.ipv4}, {pod.ipv6} by {pod.ifname}")
-        run(demo)
+    lab = Lab("demo")
+    lab.down()  # what a demo that was killed may have left
+    with ExitStack() as undo:
+        undo.callback(lab.down)
+        for process in steps(lab):
+            undo.callback(process.wait)
+            undo.callback(process.kill)
+    expect(not lab.directory.exists(), "nothing is left")
     console.print("[bold green]done: nothing is left[/]")
 
 

@@ -23,9 +23,18 @@ _FIRST_IDENTITY = 1000
 
 
 def tc_objects() -> list[PluginObject]:
-    """The objects of plugins/tc."""
+    """The objects of plugins/tc that carry packets."""
+    return _objects("admit", "forward")
+
+
+def pipeline_objects() -> list[PluginObject]:
+    """The objects of plugins/tc that a packet between two pods comes by, with policy on."""
+    return _objects("admit", "track", "policy", "forward")
+
+
+def _objects(*names: str) -> list[PluginObject]:
     folder = files("axoneme_tc") / "bpf"
-    return [PluginObject(folder / f"{name}.bpf.o") for name in ("admit", "forward")]
+    return [PluginObject(folder / f"{name}.bpf.o") for name in names]
 
 
 class Carried:

@@ -127,8 +127,8 @@ SOURCES = {
 }
 MAPS = {
     "a map that core does not share": (
-        map_text("conntrack", storage="extern"),
-        r"core has no map conntrack to share",
+        map_text("affinity", storage="extern"),
+        r"core has no map affinity to share",
     ),
     "a map of core's, misspelt": (
         map_text("endpoint", storage="extern"),

@@ -207,14 +207,16 @@ def test_a_map_that_is_not_there_names_the_nearest(rig: Rig) -> None:
         rig.datapath.table("endpoint")
 
 
-@pytest.mark.parametrize("name", ["endpoints", "reasons"])
-def test_a_pin_of_cores_with_another_layout_is_named(rig: Rig, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "pin"), [("endpoints", "endpoints_v2"), ("reasons", "reasons_v1")]
+)
+def test_a_pin_of_cores_with_another_layout_is_named(rig: Rig, name: str, pin: str) -> None:
     """No plugin is to blame: the error says which pin it is."""
     rig.put(box=box())
-    rig.call(_put_in_place_of, rig, "box_rows_v1", f"{name}_v1")
-    with pytest.raises(LayoutMismatch, match=f"map {name}: .*/maps/{name}_v1 holds a map"):
+    rig.call(_put_in_place_of, rig, "box_rows_v1", pin)
+    with pytest.raises(LayoutMismatch, match=f"map {name}: .*/maps/{pin} holds a map"):
         _start(rig)
-    rig.call((rig.datapath.pins.maps / f"{name}_v1").unlink)
+    rig.call((rig.datapath.pins.maps / pin).unlink)
     _start(rig)
 
 

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.system.objects import gate, idle
 from tests.system.traffic import send
 
+from axoneme.datapath.images import trunk_object
 from axoneme.testing import plugin_codec, plugin_object
 
 if TYPE_CHECKING:
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
     from axoneme import PluginObject
 
-CORE_MAPS = {f"{name}_v1" for name in ("counters", "drops", "endpoints", "probes", "reasons")}
+CORE_MAPS = {f"{m.name}_v{m.layout}" for m in trunk_object("tc").declarations.maps}
 
 
 def reasons(name: str, *texts: str) -> PluginObject:
@@ -175,3 +177,16 @@ def test_a_reason_of_any_text_survives_a_restart(rig: Rig, text: str) -> None:
     (reason,) = (r for r in rig.datapath.reasons.all().values() if r.owner == "long")
     assert text.startswith(reason.text)
     assert len(reason.text) > 40
+
+
+def test_pins_that_somebody_removed_are_named_and_made_again(rig: Rig) -> None:
+    """The next agent would find nothing, and lose what the maps hold."""
+    rig.put(gate=gate())
+    one, two = rig.add_pod(), rig.add_pod()
+    maps, links = rig.maps(), set(rig.links())
+    rig.call(shutil.rmtree, rig.datapath.pins.root)
+    found = {str(drift) for drift in rig.call(rig.datapath.repair)}
+    assert "pin maps/gate_passed_v1: it was removed" in found
+    assert (rig.maps(), set(rig.links())) == (maps, links)
+    assert rig.call(rig.datapath.repair) == []
+    assert send(one, two, 3) == 3

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 #: The first trunk that runs each stage of tc.
 TC_STAGES = {
     stage: next(
-        t for t in ("from_pod", "to_pod", "from_uplink", "to_uplink") if stage in trunk(t).stages
+        t
+        for t in ("from_pod", "to_pod", "from_uplink", "to_uplink", "from_overlay", "to_overlay")
+        if stage in trunk(t).stages
     )
     for stage, image in all_stages().items()
     if image == "tc"

@@ -14,23 +14,32 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field, fields
 
+from axoneme.cni import Attachments, serve_cni
 from axoneme.config import AgentConfig, read_config
 from axoneme.errors import AxonemeError
+from axoneme.net import Netlink
 from axoneme.sources import EmbeddedSource
+from axoneme.sources.watcher import Watcher
 
-from .endpoints import sync_endpoints
+from .cluster import Cluster
+from .cni import PodNetwork
+from .collecting import Collecting
 from .engine import Engine
+from .explain import explain
 from .server import serve
 from .status import describe, exposition
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
 _log = logging.getLogger(__name__)
 #: Seconds between two looks at whether everything still is as we left it.
 _REPAIR_PERIOD = 10.0
 _KEPT_PROBLEMS = 16
+#: Seconds in which whoever writes the configuration in place may come to the end.
+_SETTLE_SECONDS = 0.05
+_CONFIG, _NODES, _ENDPOINTS, _MANIFESTS = "config", "nodes", "endpoints", "manifests"
 
 
 @define
@@ -39,7 +48,8 @@ class Agent:
 
     config_path: Path
     engine: Engine
-    source: EmbeddedSource
+    cluster: Cluster
+    pods: PodNetwork
     started: float = field(factory=time.time, init=False)
     problems: list[str] = field(factory=list, init=False)
     _config_text: bytes = field(default=b"", init=False)
@@ -47,21 +57,32 @@ class Agent:
 
     @classmethod
     def start(cls, config_path: Path) -> Agent:
-        """Read the configuration and put the datapath and all known endpoints in effect.
+        """Read the configuration, load the datapath and join the cluster.
+
+        What an earlier agent attached goes on; `run` puts everything else in effect.
 
         Raises:
             AxonemeError: the configuration is wrong, or this is no place for a datapath.
         """
         text = config_path.read_bytes() if config_path.exists() else b""
         engine = Engine.open(lambda host: read_config(config_path, host))
-        agent = cls(config_path, engine, EmbeddedSource(engine.configuration.agent.state_dir))
+        source = EmbeddedSource(engine.configuration.agent.state_dir)
+        source.create()
+        cluster = Cluster.open(engine, source)
+        agent = cls(config_path, engine, cluster, open_pods(cluster))
         agent._config_text = text
-        agent.source.create()
-        agent.sync()
-        stale = engine.forget_others()
+        return agent
+
+    async def put_in_effect(self) -> None:
+        """Undo what an earlier agent had begun, and attach all endpoints that there are."""
+        for done in await self.pods.recover():
+            _log.info("%s", done)
+        self._sync_nodes()
+        self.cluster.sync_manifests()
+        self.sync()
+        stale = self.engine.forget_others()
         if stale:
             _log.info("removed what an earlier agent left: %s", ", ".join(stale))
-        return agent
 
     async def run(self) -> None:
         """Watch, serve and repair until a signal ends it."""
@@ -70,13 +91,19 @@ class Agent:
             loop.add_signal_handler(number, self._stopped.set)
         loop.add_signal_handler(signal.SIGHUP, self.reload)
         run_dir = self.engine.configuration.agent.run_dir
-        async with serve(run_dir, self._methods()):
-            tasks = [asyncio.create_task(self._watch()), asyncio.create_task(self._repair())]
-            _log.info("ready: %d endpoints", len(self.engine.datapath.endpoints))
-            await self._stopped.wait()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        # What changes from here on is told, also while what there is is put in effect.
+        with Watcher(self._directories()) as watcher:
+            await self.put_in_effect()
+            async with serve(run_dir, self._methods()), serve_cni(run_dir, self.pods):
+                collecting = Collecting(self.engine.datapath, self._note)
+                works = (self._watch(watcher), self._repair(), collecting.run())
+                tasks = [asyncio.create_task(work) for work in works]
+                _log.info("ready: %d endpoints", len(self.engine.datapath.endpoints))
+                await self._stopped.wait()
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+        self.pods.close()
         self.engine.close()
 
     def _methods(self) -> Mapping[str, object]:
@@ -85,6 +112,7 @@ class Agent:
             "metrics": lambda: exposition(self.engine),
             "reload": self.reload,
             "retry": self.retry,
+            "explain": lambda **question: explain(self.cluster, **question),
         }
 
     def reload(self) -> str:
@@ -117,11 +145,12 @@ class Agent:
 
     def sync(self) -> None:
         """Make the endpoints those of the source."""
-        read = self.source.read()
-        for problem in read.problems:
-            self._note(str(problem))
-        for error in sync_endpoints(self.engine, read.records).errors:
-            self._note(error)
+        self.cluster.sync_endpoints()
+        self._note_cluster()
+
+    def _note_cluster(self) -> None:
+        for problem in self.cluster.problems:
+            self._note(problem)
 
     def _note(self, problem: str) -> str:
         """Log a problem and keep the last few for status."""
@@ -130,34 +159,76 @@ class Agent:
             self.problems = [*self.problems, problem][-_KEPT_PROBLEMS:]
         return problem
 
-    async def _watch(self) -> None:
-        """Configuration and endpoints, by inotify.
+    def _directories(self) -> dict[str, Path]:
+        """What is watched. Of the configuration its directory, since editors replace the file."""
+        source = self.cluster.source
+        return {
+            _CONFIG: self.config_path.parent,
+            _NODES: source.nodes.directory,
+            _ENDPOINTS: source.endpoints,
+            _MANIFESTS: self.cluster.reader.directory,
+        }
 
-        The configuration's directory is watched, since editors and ConfigMaps replace the file.
-        """
-        from watchfiles import awatch
-
-        directories = {self.config_path.parent, self.source.endpoints}
-        async for changes in awatch(
-            *directories, stop_event=self._stopped, debounce=50, step=10, recursive=False
-        ):
-            paths = {path for _, path in changes}
-            if any(path.startswith(f"{self.source.endpoints}/") for path in paths):
-                self.sync()
-            if self._config_changed():
+    async def _watch(self, watcher: Watcher) -> None:
+        """Put in effect what others write, as soon as they have."""
+        async for changed in watcher:
+            try:
+                self._follow(changed)
+            except (AxonemeError, OSError) as error:
+                self._note(str(error))
+            if _CONFIG in changed and self._config_changed():
+                await asyncio.sleep(_SETTLE_SECONDS)
                 self.reload()
 
+    def _follow(self, changed: Collection[str]) -> None:
+        if _NODES in changed:
+            self._sync_nodes()
+        relabelled = _MANIFESTS in changed and self.cluster.sync_manifests()
+        if relabelled or _ENDPOINTS in changed or _NODES in changed:
+            self.cluster.sync_endpoints()
+        self._note_cluster()
+
+    def _sync_nodes(self) -> None:
+        self.cluster.sync_nodes()
+        self.pods.budget = self.engine.network.budget()
+
     def _config_changed(self) -> bool:
+        """Whether there is another text; none at all is one that is being replaced or written."""
         try:
-            return self.config_path.read_bytes() != self._config_text
+            text = self.config_path.read_bytes()
         except OSError:
-            return False  # between removal and replacement; a missing file changes nothing
+            return False
+        return bool(text) and text != self._config_text
 
     async def _repair(self) -> None:
         while True:
             await asyncio.sleep(_REPAIR_PERIOD)
             try:
-                for drift in self.engine.datapath.repair():
+                for drift in (*self.engine.repair(), *self.cluster.repair()):
                     self._note(f"repaired: {drift}")
-            except AxonemeError as error:
+                self._follow({_NODES, _ENDPOINTS})
+            except (AxonemeError, OSError) as error:
                 self._note(str(error))
+
+
+def open_pods(cluster: Cluster) -> PodNetwork:
+    """The CNI of a node, with the addresses that its pods have had."""
+    run_dir = cluster.engine.configuration.agent.run_dir
+    run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    attachments = Attachments(run_dir / "attachments")
+    owners = {str(r): r.addresses for r in cluster.own_endpoints()}
+    owners |= {one.owner: one.addresses for one in attachments.all()}
+    for one in attachments.all():
+        owners.pop(f"{one.namespace}/{one.name}", None)
+    for problem in cluster.member.addresses.restore(owners):
+        _log.error("%s", problem)
+    return PodNetwork(
+        netlink=Netlink(),
+        attachments=attachments,
+        addresses=cluster.member.addresses,
+        identities=cluster,
+        endpoints=cluster,
+        datapath=cluster,
+        budget=cluster.engine.network.budget(),
+        node_addresses=cluster.member.record.addresses,
+    )

@@ -12,7 +12,7 @@ from axoneme.model import Endpoint
 from axoneme.net import Netlink
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from axoneme.agent.engine import Engine
     from axoneme.sources import EndpointRecord
@@ -27,9 +27,14 @@ class Synced:
     errors: tuple[str, ...]
 
 
-def sync_endpoints(engine: Engine, records: Iterable[EndpointRecord]) -> Synced:
-    """Make the engine's endpoints those of the records; one that fails does not stop the others."""
-    wanted, errors = _resolve(records)
+def sync_endpoints(
+    engine: Engine, records: Iterable[EndpointRecord], slot: Callable[[int], int]
+) -> Synced:
+    """Make the engine's endpoints those of the records; one that fails does not stop the others.
+
+    slot: of the rule set of an identity.
+    """
+    wanted, errors = _resolve(records, slot)
     present = engine.datapath.endpoints
     gone = present.keys() - wanted.keys()
     for endpoint_id in sorted(gone):
@@ -46,7 +51,9 @@ def sync_endpoints(engine: Engine, records: Iterable[EndpointRecord]) -> Synced:
     return Synced(added, len(gone), tuple(errors))
 
 
-def _resolve(records: Iterable[EndpointRecord]) -> tuple[dict[int, Endpoint], list[str]]:
+def _resolve(
+    records: Iterable[EndpointRecord], slot: Callable[[int], int]
+) -> tuple[dict[int, Endpoint], list[str]]:
     wanted, errors = {}, []
     with Netlink() as netlink:
         devices = {link.name: link for link in netlink.links()}
@@ -67,5 +74,6 @@ def _resolve(records: Iterable[EndpointRecord]) -> tuple[dict[int, Endpoint], li
             mac=record.mac,
             node_mac=link.mac,
             identity=record.identity,
+            rule_set=slot(record.identity),
         )
     return wanted, errors

@@ -6,24 +6,30 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from attrs import define, field, frozen
+from attrs import asdict, define, field, frozen
 
 from axoneme.config import Configuration
 from axoneme.datapath import Datapath, supported
+from axoneme.datapath.sizes import dynamic_entries, machine_memory
 from axoneme.errors import DatapathError, PluginError
 from axoneme.host import PluginHost, Status, entry_points
 
 from .core import CoreHooks
 from .devices import find_devices, remove_stale_filters
+from .node_network import open_network
+from .overlay import OVERLAY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from importlib.metadata import EntryPoint
     from pathlib import Path
 
+    from axoneme.config import AgentConfig
     from axoneme.datapath import Assembly, Swap
     from axoneme.host import PluginState
     from axoneme.model import Endpoint, PluginObject
+
+    from .node_network import NodeNetwork
 
 
 @frozen
@@ -43,6 +49,7 @@ class Engine:
 
     host: PluginHost
     datapath: Datapath
+    network: NodeNetwork
     configuration: Configuration = field(factory=Configuration, init=False)
     #: What the plugins in effect gave, and what they gave last.
     _objects: dict[str, tuple[PluginObject, ...]] = field(factory=dict, init=False)
@@ -69,14 +76,16 @@ class Engine:
         configuration = read(host)
         agent = configuration.agent
         core.bpffs = agent.bpffs
+        network = open_network(agent)
         datapath = Datapath.open(
             agent.bpffs,
             cgroup=agent.cgroup,
             uplinks=find_devices(agent.uplinks),
-            entries={"endpoints": agent.map_entries.endpoints},
+            overlays=find_devices([OVERLAY] if network.tunnel else []),
+            entries=_entries(agent),
             find_loader=lambda name: host.hooks.axoneme_loader(name=name),
         )
-        engine = cls(host, datapath)
+        engine = cls(host, datapath, network)
         host.reconfigure(configuration)
         engine._commit(engine._assemble())
         engine.configuration = configuration
@@ -169,10 +178,12 @@ class Engine:
 
     def add_endpoint(self, endpoint: Endpoint) -> None:
         """Attach an endpoint and tell the plugins; again with the same is no change."""
-        if self.datapath.endpoints.get(endpoint.id) == endpoint:
+        old = self.datapath.endpoints.get(endpoint.id)
+        if old == endpoint:
             return
-        self.remove_endpoint(endpoint.id)
         self.datapath.add_endpoint(endpoint)
+        if old is not None:
+            self.host.hooks.axoneme_endpoint_removed(endpoint=old, datapath=self.datapath)
         self.host.hooks.axoneme_endpoint_added(endpoint=endpoint, datapath=self.datapath)
 
     def remove_endpoint(self, endpoint_id: int) -> None:
@@ -188,9 +199,14 @@ class Engine:
         stale = self.datapath.forget_others()
         if not supported("tcx"):
             pods = {endpoint.ifindex for endpoint in self.datapath.endpoints.values()}
-            uplinks = {device.ifindex for device in self.datapath.uplinks}
-            stale += remove_stale_filters(pods | uplinks)
+            others = (*self.datapath.uplinks, *self.datapath.overlays)
+            stale += remove_stale_filters(pods | {device.ifindex for device in others})
         return stale
+
+    def repair(self) -> list[str]:
+        """Make again what others undid: the way to other nodes, the datapath; what it was."""
+        found = self.network.repair()  # first: it makes the device that the datapath attaches to
+        return found + [str(drift) for drift in self.datapath.repair()]
 
     def close(self) -> None:
         """Let the plugins stop, and let go: what is attached and pinned goes on."""
@@ -201,6 +217,13 @@ class Engine:
         """Let the plugins stop, and leave the node as it was before us."""
         self.host.stop()
         self.datapath.remove()
+        self.network.remove()
+
+
+def _entries(agent: AgentConfig) -> dict[str, int]:
+    """The sizes of maps: those that are said, and those that follow from the machine's memory."""
+    said = {name: size for name, size in asdict(agent.map_entries).items() if size is not None}
+    return dynamic_entries(machine_memory(), agent.bpf_map_dynamic_size_ratio) | said
 
 
 def _plugins(assembly: Assembly) -> set[str]:

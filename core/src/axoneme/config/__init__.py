@@ -12,7 +12,7 @@ not checked, since its class is not imported; a section of no installed plugin i
 
 from __future__ import annotations
 
-from axoneme.config._agent import AgentConfig, MapEntries
+from axoneme.config._agent import AgentConfig, MapEntries, RoutingMode, TunnelProtocol
 from axoneme.config._configuration import (
     AGENT_SECTION,
     Configuration,
@@ -29,9 +29,11 @@ __all__ = [
     "AgentConfig",
     "Configuration",
     "MapEntries",
+    "RoutingMode",
     "SectionSource",
     "Sections",
     "SettingsReader",
+    "TunnelProtocol",
     "parse_config",
     "read_agent_config",
     "read_config",

@@ -4,10 +4,18 @@
 from __future__ import annotations
 
 import re
+from enum import Enum
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network  # noqa: TC003 - read at run time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from attrs import field, frozen
+from attrs.validators import optional
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_NODE_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _DEVICE = re.compile(r"[^/:\s]{1,15}")
 _U32 = 0xFFFFFFFF
 
@@ -15,6 +23,11 @@ _U32 = 0xFFFFFFFF
 def _absolute(_: object, __: object, value: Path | None) -> None:
     if value is not None and not value.is_absolute():
         raise ValueError(f"must be an absolute path, not {str(value)!r}")
+
+
+def _ratio(_: object, __: object, value: float) -> None:
+    if not 0 <= value <= 1:
+        raise ValueError(f"must be 0 to 1, not {value}")
 
 
 def _distinct(_: object, __: object, value: tuple[str, ...]) -> None:
@@ -38,10 +51,43 @@ def _entries(_: object, __: object, value: int) -> None:
 class MapEntries:
     """How many entries the shared maps have.
 
-    A map that is pinned keeps its size until the agent starts without the pin.
+    A map that is pinned keeps its size until the agent starts without the pin. conntrack has as
+    many as `bpf-map-dynamic-size-ratio` allows, unless it is said here.
     """
 
     endpoints: int = field(default=65536, validator=_entries)
+    ipcache: int = field(default=65536, validator=_entries)
+    cidrs: int = field(default=16384, validator=_entries)
+    nodes: int = field(default=16384, validator=_entries)
+    conntrack: int | None = field(default=None, validator=optional(_entries))
+    policy: int = field(default=65536, validator=_entries)
+    rule_sets: int = field(default=16384, validator=_entries)
+
+
+class RoutingMode(Enum):
+    """How packets reach the pods of other nodes: as they are, or through a tunnel."""
+
+    NATIVE = "native"
+    TUNNEL = "tunnel"
+
+
+class TunnelProtocol(Enum):
+    """What packets are put into on their way between nodes."""
+
+    VXLAN = "vxlan"
+
+
+def _label(_: object, __: object, value: str) -> None:
+    if value and not _NODE_NAME.fullmatch(value):
+        raise ValueError(f"{value!r} is no name of a node: lower case letters, digits, - and .")
+
+
+def _mask(longest: int) -> Callable[[object, object, int], None]:
+    def check(_: object, __: object, value: int) -> None:
+        if not 1 <= value <= longest:
+            raise ValueError(f"must be 1 to {longest}, not {value}")
+
+    return check
 
 
 @frozen
@@ -52,6 +98,19 @@ class AgentConfig:
     `bpffs` is where programs and maps are pinned, and `cgroup` the cgroup2 directory that the
     socket trunks are attached to ("" attaches none). `state-dir` holds desired state, `run-dir`
     the agent's socket. `uplinks` are the devices by which packets leave the node.
+
+    `routing-mode` says whether packets for pods of other nodes are sent as they are or through a
+    tunnel. With native routing, `auto-direct-node-routes` has the agent route each node's pods by
+    the node's address; without it the network does.
+
+    `node-name` is what the cluster calls the node (the host's name if it is ""), and
+    `node-addresses` are those by which the others reach it (those of its uplinks if there are
+    none). Each node takes a network for its pods out of `cluster-pool-ipv4-cidr`, as wide as
+    `cluster-pool-ipv4-mask-size` says, and the same for IPv6; without a pool the node makes no
+    pods. `manifests-dir` has policies, pods' and namespaces' labels as YAML.
+
+    `bpf-map-dynamic-size-ratio` is the part of the machine's memory for the maps whose need grows
+    with it.
     """
 
     plugins: tuple[str, ...] = field(default=(), validator=_distinct)
@@ -60,4 +119,16 @@ class AgentConfig:
     state_dir: Path = field(default=Path("/var/lib/axoneme"), validator=_absolute)
     run_dir: Path = field(default=Path("/run/axoneme"), validator=_absolute)
     uplinks: tuple[str, ...] = field(default=(), validator=[_distinct, _devices])
+    manifests_dir: Path = field(default=Path("/etc/axoneme/manifests"), validator=_absolute)
+    cluster_name: str = "default"
+    node_name: str = field(default="", validator=_label)
+    node_addresses: tuple[IPv4Address | IPv6Address, ...] = ()
+    cluster_pool_ipv4_cidr: tuple[IPv4Network, ...] = ()
+    cluster_pool_ipv4_mask_size: int = field(default=24, validator=_mask(30))
+    cluster_pool_ipv6_cidr: tuple[IPv6Network, ...] = ()
+    cluster_pool_ipv6_mask_size: int = field(default=120, validator=_mask(126))
+    routing_mode: RoutingMode = RoutingMode.NATIVE
+    tunnel_protocol: TunnelProtocol = TunnelProtocol.VXLAN
+    auto_direct_node_routes: bool = True
+    bpf_map_dynamic_size_ratio: float = field(default=0.0025, validator=_ratio)
     map_entries: MapEntries = MapEntries()

@@ -4,17 +4,30 @@
 from __future__ import annotations
 
 import errno
+import struct
 from typing import Any
 
 from attrs import frozen
 
 from axoneme.net._errors import NetworkError
 from axoneme.net._pyroute2 import ifinfmsg
-from axoneme.net._socket import ACK, CREATE, DUMP, EXCLUSIVE, Socket
+from axoneme.net._socket import (
+    ACK,
+    CREATE,
+    DUMP,
+    EXCLUSIVE,
+    HEADER_BYTES,
+    Socket,
+    read_attributes,
+)
 
 _NEWLINK, _DELLINK, _GETLINK, _SETLINK = 16, 17, 18, 19
 _IFF_UP = 0x1
 _SKIP_STATISTICS = 0x8
+_INFO = struct.Struct("=4xiI4x")  # struct ifinfomsg: the index and the flags of it
+_NUMBER = struct.Struct("=I")
+_IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINK, _IFLA_LINKINFO = 1, 3, 4, 5, 18
+_INFO_KIND = 1
 
 
 @frozen
@@ -55,12 +68,12 @@ class LinkRequests(Socket):
             message = _message(index=device)
         else:
             message = _message(IFLA_IFNAME=device)
-        found = self._request(message, _GETLINK, ACK, "find the device", str(device))
+        found = self._request_bytes(message, _GETLINK, ACK, "find the device", str(device))
         return _link(found[0])
 
     def links(self) -> tuple[Link, ...]:
         """Return all devices of the namespace."""
-        return tuple(map(_link, self._request(_message(), _GETLINK, DUMP, "list devices")))
+        return tuple(map(_link, self._request_bytes(_message(), _GETLINK, DUMP, "list devices")))
 
     def add_veth(
         self,
@@ -133,15 +146,18 @@ def _change(up: bool | None, mtu: int | None, mac: bytes | None) -> str:
     return f"set {' '.join(parts)}"
 
 
-def _link(message: Any) -> Link:
-    info = message.get_attr("IFLA_LINKINFO")
-    mac = message.get_attr("IFLA_ADDRESS") or ""
+def _link(data: bytes) -> Link:
+    """Read an ifinfomsg with its attributes."""
+    index, flags = _INFO.unpack_from(data, HEADER_BYTES)
+    found = read_attributes(data, HEADER_BYTES + _INFO.size)
+    kind = read_attributes(found.get(_IFLA_LINKINFO, b"")).get(_INFO_KIND, b"")
+    peer = found.get(_IFLA_LINK)
     return Link(
-        name=message.get_attr("IFLA_IFNAME"),
-        index=message["index"],
-        mac=bytes.fromhex(mac.replace(":", "")),
-        kind=(info.get_attr("IFLA_INFO_KIND") or "") if info else "",
-        peer=message.get_attr("IFLA_LINK"),
-        mtu=message.get_attr("IFLA_MTU"),
-        up=bool(message["flags"] & _IFF_UP),
+        name=found[_IFLA_IFNAME].rstrip(b"\0").decode(),
+        index=index,
+        mac=found.get(_IFLA_ADDRESS, b""),
+        kind=kind.rstrip(b"\0").decode(),
+        peer=None if peer is None else _NUMBER.unpack(peer)[0],
+        mtu=_NUMBER.unpack(found[_IFLA_MTU])[0],
+        up=bool(flags & _IFF_UP),
     )

@@ -36,7 +36,9 @@ _ERROR, _DONE = 2, 3
 _INTERRUPTED = 0x10
 _HAS_TEXT = 0x200
 _HEADER = struct.Struct("=IHHII")
+HEADER_BYTES = _HEADER.size
 _ATTRIBUTE = struct.Struct("=HH")
+_ATTRIBUTE_KIND = 0x3FFF  # the two bits above say of nested and of network byte order
 _TEXT = 1
 _REPLY_BYTES = 65536  # more than the kernel ever puts into one message of a dump
 
@@ -88,6 +90,17 @@ class Socket:
         self, message: Any, kind: int, flags: int, doing: str, device: str = ""
     ) -> list[Any]:
         """Send one request and return the messages of the answer, decoded by the same class."""
+        found = self._request_bytes(message, kind, flags, doing, device)
+        return [_decoded(type(message), data) for data in found]
+
+    def _request_bytes(
+        self, message: Any, kind: int, flags: int, doing: str, device: str = ""
+    ) -> list[bytes]:
+        """Send one request and return the messages of the answer as they came, with headers.
+
+        pyroute2 takes a millisecond to decode a device and all that is known of it, so long dumps
+        are read by `read_attributes`.
+        """
         try:
             return self._ask(message, kind, flags)
         except _Refused as refused:
@@ -95,14 +108,14 @@ class Socket:
                 f"cannot {doing}", device=device, errno=refused.errno, detail=refused.text
             ) from None
 
-    def _ask(self, message: Any, kind: int, flags: int) -> list[Any]:
+    def _ask(self, message: Any, kind: int, flags: int) -> list[bytes]:
         with self._lock:
             while True:
                 number = next(self._numbers)
                 self._socket.send(_encoded(message, kind, flags, number))
                 answers = list(self._answers(number, dump=flags & DUMP == DUMP))
                 if not any(flags & _INTERRUPTED for flags, _ in answers):
-                    return [_decoded(type(message), data) for _, data in answers if data]
+                    return [data for _, data in answers if data]
 
     def _answers(self, number: int, *, dump: bool) -> Iterator[tuple[int, bytes]]:
         """Read until the request's end: DONE ends a dump, the acknowledgement all others."""
@@ -117,6 +130,16 @@ class Socket:
                         return
                 else:
                     yield flags, data
+
+
+def read_attributes(data: bytes, at: int = 0) -> dict[int, bytes]:
+    """Return the attributes behind an offset by their number; of equal ones the last."""
+    found = {}
+    while at + _ATTRIBUTE.size <= len(data):
+        length, kind = _ATTRIBUTE.unpack_from(data, at)
+        found[kind & _ATTRIBUTE_KIND] = data[at + _ATTRIBUTE.size : at + length]
+        at += max(-(-length // 4) * 4, _ATTRIBUTE.size)
+    return found
 
 
 def _encoded(message: Any, kind: int, flags: int, number: int) -> bytes:

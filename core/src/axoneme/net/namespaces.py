@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -18,8 +19,12 @@ CLONE_NEWNET = 0x40000000
 MS_BIND = 0x1000
 MS_REC = 0x4000
 MS_PRIVATE = 0x40000
+MS_SLAVE = 0x80000
+MS_SHARED = 0x100000
 
 MNT_DETACH = 0x2
+
+_GET_TYPE = 0xB703  # NS_GET_NSTYPE
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -55,6 +60,14 @@ def umount(target: str, flags: int = 0) -> None:
 def open_network() -> int:
     """Return a file descriptor that stands for the calling thread's network namespace."""
     return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+
+def is_network(fd: int) -> bool:
+    """Return whether a file descriptor stands for a network namespace."""
+    try:
+        return fcntl.ioctl(fd, _GET_TYPE) == CLONE_NEWNET
+    except OSError:
+        return False
 
 
 @contextmanager

@@ -7,14 +7,12 @@ made by a node's thread belongs to the node's cgroup as those of its processes d
 
 from __future__ import annotations
 
-import errno
 import os
 import re
-import signal
-import time
 from contextlib import suppress
 from pathlib import Path
 
+from axoneme.net import cgroups
 from axoneme.testing._timeouts import scaled
 from axoneme.testing._worker import KitError
 
@@ -52,12 +50,9 @@ def enter_cgroup(path: Path) -> None:
 
 def remove_cgroup(path: Path) -> None:
     """End every process that is left in a cgroup or below it, and remove them."""
-    deadline = time.monotonic() + scaled(_REMOVE_SECONDS)
-    while not _removed(path):
-        if time.monotonic() > deadline:
-            raise KitError(f"cgroup {path} cannot be removed: {_threads(path)} are still in it")
-        _kill(path)
-        time.sleep(0.001)
+    left = cgroups.remove_cgroup(path, scaled(_REMOVE_SECONDS))
+    if left:
+        raise KitError(f"cgroup {path} cannot be removed: {left} are still in it")
 
 
 def sweep() -> None:
@@ -69,35 +64,6 @@ def sweep() -> None:
             pid = int(named[1].split("-")[1])
             if _owner(pid) != named[1]:
                 remove_cgroup(path)
-
-
-def _removed(path: Path) -> bool:
-    try:
-        for directory, _, _ in os.walk(path, topdown=False):
-            os.rmdir(directory)  # noqa: PTH106 - os.walk gives text
-    except FileNotFoundError:
-        return not path.exists()
-    except OSError as error:
-        if error.errno == errno.EBUSY:
-            return False
-        raise
-    return True
-
-
-def _threads(path: Path) -> list[int]:
-    found: list[int] = []
-    for directory, _, _ in os.walk(path):
-        with suppress(OSError):
-            found += map(int, (Path(directory) / "cgroup.threads").read_text().split())
-    return found
-
-
-def _kill(path: Path) -> None:
-    for thread in _threads(path):
-        # Our own threads may take a moment to be gone; 0 is one of another pid namespace.
-        if thread and not Path(f"/proc/self/task/{thread}").exists():
-            with suppress(ProcessLookupError):
-                os.kill(thread, signal.SIGKILL)
 
 
 def _owner(pid: int) -> str:
@@ -119,10 +85,7 @@ def _own_cgroup() -> Path:
     """Return the directory of the cgroup that this process is in."""
     lines = Path("/proc/self/cgroup").read_text().splitlines()
     own = next((line[len("0::") :] for line in lines if line.startswith("0::")), None)
-    for line in Path("/proc/self/mountinfo").read_text().splitlines():
-        mount, _, filesystem = line.partition(" - ")
-        if own is not None and filesystem.startswith("cgroup2 "):
-            root, point = mount.split()[3:5]
-            if own.startswith(root):
-                return Path(point) / own[len(root) :].lstrip("/")
+    for point, root in cgroups.find_mounts():
+        if own is not None and own.startswith(root):
+            return point / own[len(root) :].lstrip("/")
     raise KitError("cgroup2 is not mounted; run `mount -t cgroup2 none /sys/fs/cgroup/unified`")

@@ -41,7 +41,7 @@ class AgentProcess:
         names = ", ".join(f'"{name}"' for name in plugins)
         draft = self.config.with_suffix(".new")
         draft.write_text(
-            f"[agent]\nplugins = [{names}]\n"
+            f"[agent]\nplugins = [{names}]\nbpf-map-dynamic-size-ratio = 0.0\n"
             f'state-dir = "{self.source.endpoints.parent}"\nrun-dir = "{self.run_dir}"\n{sections}'
         )
         draft.replace(self.config)

@@ -9,19 +9,9 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from axoneme.net import Netlink, write_sysctl
-from axoneme.net.namespaces import (
-    CLONE_FS,
-    CLONE_NEWNET,
-    CLONE_NEWNS,
-    MNT_DETACH,
-    MS_BIND,
-    MS_PRIVATE,
-    MS_REC,
-    mount,
-    umount,
-    unshare,
-)
+from axoneme.net import Netlink
+from axoneme.net.namespaces import MNT_DETACH, MS_BIND, mount, umount
+from axoneme.net.nodes import BPFFS, enter_new_node
 from axoneme.testing._cgroups import create_cgroup, enter_cgroup, sweep
 from axoneme.testing._worker import KitError
 from axoneme.testing.namespaces import Place
@@ -35,21 +25,8 @@ if TYPE_CHECKING:
     from axoneme.model import Address
     from axoneme.net import Link
 
-_BPFFS = Path("/sys/fs/bpf")
 _NAMES = Path("/run/netns")
 _HIGHEST = 250
-_SYSCTLS = {
-    "net/ipv4/ip_forward": 1,
-    "net/ipv6/conf/all/forwarding": 1,
-    # A new namespace takes IPv4's settings from the host's, whatever they are there.
-    "net/ipv4/conf/all/rp_filter": 0,
-    "net/ipv4/conf/default/rp_filter": 0,
-    "net/ipv4/conf/all/send_redirects": 0,
-    "net/ipv4/conf/default/send_redirects": 0,
-    # No link-local addresses but those that are asked for, and so no solicitations from them.
-    "net/ipv6/conf/default/addr_gen_mode": 1,
-}
-
 _labels = itertools.count(1)
 
 
@@ -61,7 +38,7 @@ class Node(Place):
     in /run/netns as well, for people to enter.
     """
 
-    bpffs = _BPFFS
+    bpffs = BPFFS
 
     def __init__(self, name: str | None = None, *, number: int = 1) -> None:
         if not 1 <= number <= _HIGHEST:
@@ -167,13 +144,7 @@ def _lead(node: Node, uplink: Link, other: Node, mac: bytes) -> None:
 
 def _enter(cgroup: Path) -> None:
     enter_cgroup(cgroup)
-    unshare(CLONE_FS | CLONE_NEWNS | CLONE_NEWNET)
-    mount("none", "/", flags=MS_REC | MS_PRIVATE)
-    if not _BPFFS.is_dir():
-        raise KitError(f"{_BPFFS} does not exist; use a kernel with CONFIG_BPF_SYSCALL, and /sys")
-    mount("bpf", str(_BPFFS), "bpf")
-    for name, value in _SYSCTLS.items():
-        write_sysctl(name, value)
+    enter_new_node()
 
 
 @cache

@@ -66,6 +66,7 @@ class Pipeline:
             f'bpffs = "{self.node.bpffs}"',
             f'cgroup = "{self.node.cgroup}"',
             f"uplinks = {list(self.uplinks)!r}".replace("'", '"'),
+            "bpf-map-dynamic-size-ratio = 0.0",  # as small as may be: tests make many nodes
             toml,
         ]
         return "\n".join(rows)

@@ -1,0 +1,322 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What this node knows of the cluster, and its way into the datapath.
+
+Three things are read from the source and put in effect: nodes, endpoints, and manifests. What is
+put in effect never lags behind who could be met by it: the rule sets know an identity before its
+address is in ipcache, and an endpoint's rule set is there before its programs are.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from attrs import define, evolve, field
+
+from axoneme.datapath import Remote
+from axoneme.model.identity import Identity, Reserved
+from axoneme.model.labels import K8S, NAMESPACE_LABEL, Labels, pod_labels
+from axoneme.sources import EndpointRecord
+from axoneme.sources.manifests import ManifestReader
+
+from .endpoints import sync_endpoints
+from .membership import host_addresses, join_cluster
+from .policies import NodePolicies
+from .probes import EnginePods
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from axoneme.agent.engine import Engine
+    from axoneme.agent.membership import Membership
+    from axoneme.datapath import Drift
+    from axoneme.model import Endpoint
+    from axoneme.model.policy import NamedPort, Policy
+    from axoneme.sources import EmbeddedSource
+    from axoneme.sources.manifests import Manifests
+
+_NO_LABELS = Labels({})
+#: The labels of a pod's identity that are not the pod's own begin with one of these.
+_NOT_OWN = (f"{K8S}:io.kubernetes.pod.namespace", f"{K8S}:io.cilium.k8s.")
+_U16 = 0xFFFF
+
+
+@define
+class Cluster:
+    """The cluster as one node sees it: all calls are made by one thread, in its namespaces.
+
+    For the CNI it is `Identities`, `EndpointStore` and `PodDatapath` at once.
+    """
+
+    engine: Engine
+    source: EmbeddedSource
+    cluster_name: str
+    member: Membership
+    policies: NodePolicies
+    reader: ManifestReader
+    manifests: Manifests = field(init=False)
+    #: All endpoints of the cluster that have been put in effect, by namespace and name.
+    _endpoints: dict[tuple[str, str], EndpointRecord] = field(factory=dict, init=False)
+    #: Of pods whose ADD is under way, which no file speaks of yet.
+    _coming: dict[tuple[str, str], tuple[Labels, tuple[NamedPort, ...]]] = field(
+        factory=dict, init=False
+    )
+    _keys: set[tuple[str, str, str]] = field(factory=set, init=False)
+    _last_id: int = field(default=0, init=False)
+    _problems: dict[str, tuple[str, ...]] = field(factory=dict, init=False)
+
+    @classmethod
+    def open(cls, engine: Engine, source: EmbeddedSource) -> Cluster:
+        """Join the cluster, and read what there is; nothing of it is in effect yet."""
+        agent = engine.configuration.agent
+        cluster = cls(
+            engine,
+            source,
+            agent.cluster_name,
+            join_cluster(agent, source),
+            NodePolicies.open(engine.datapath),
+            ManifestReader(agent.manifests_dir),
+        )
+        cluster._read_manifests()
+        # Also before nodes are put in effect: who has which address must never be half known.
+        cluster._read_endpoints()
+        return cluster
+
+    @property
+    def name(self) -> str:
+        """The node's name."""
+        return self.member.record.name
+
+    @property
+    def problems(self) -> list[str]:
+        """What cannot be used, of what was read, or cannot be put in effect."""
+        found = [text for texts in self._problems.values() for text in texts]
+        rules = self.policies.resolver.rule_sets
+        limits = [limit for rule_set in rules.values() for limit in rule_set.limits]
+        return [
+            *self.member.problems,
+            *found,
+            *self.engine.network.problems,
+            *self.policies.problems.values(),
+            *dict.fromkeys(limits),
+        ]
+
+    # Nodes
+
+    def sync_nodes(self) -> None:
+        """Make the ways to other nodes those of the source."""
+        read = self.source.nodes.read()
+        self._problems["nodes"] = tuple(map(str, read.problems))
+        own = self.member.record
+        others = tuple(record for record in read.records if record.name != own.name)
+        self.engine.network.update(own, others)
+        numbers = {address: node.id for node in others for address in node.addresses}
+        self.policies.ipcache.replace_nodes(numbers)
+        self._put_addresses()
+
+    # Endpoints
+
+    def sync_endpoints(self) -> list[str]:
+        """Make endpoints and who has which address those of the source; what failed."""
+        self._read_endpoints()
+        self._know_identities()
+        self.policies.apply()
+        synced = sync_endpoints(self.engine, self.own_endpoints(), self._slot)
+        self._put_addresses()
+        self._forget_identities()
+        self._problems["attaching"] = synced.errors
+        return list(synced.errors)
+
+    def _read_endpoints(self) -> None:
+        read = self.source.read()
+        self._problems["endpoints"] = tuple(map(str, read.problems))
+        self._endpoints = {(r.namespace, r.name): r for r in read.records}
+
+    def own_endpoints(self) -> list[EndpointRecord]:
+        """The endpoints of this node, as the source has them."""
+        return [record for record in self._endpoints.values() if record.node in ("", self.name)]
+
+    def _slot(self, identity: int) -> int:
+        return self.policies.slot(identity or Reserved.INIT)
+
+    def _know_identities(self) -> None:
+        """Tell the resolver who is there, and for whom of them it is to compile."""
+        resolver = self.policies.resolver
+        for number, (labels, ports) in self._identities().items():
+            if number > Reserved.WORLD_IPV6:
+                resolver.put_identity(Identity(number, labels), ports)
+        for record in self.own_endpoints():
+            resolver.put_subject(record.identity or Reserved.INIT)
+
+    def _identities(self) -> dict[int, tuple[Labels, set[NamedPort]]]:
+        found: dict[int, tuple[Labels, set[NamedPort]]] = {}
+        for record in self._endpoints.values():
+            _, ports = found.setdefault(record.identity, (record.labels, set()))
+            ports.update(record.named_ports)
+        return found
+
+    def _forget_identities(self) -> None:
+        """Forget identities that no endpoint has any more, here or anywhere."""
+        resolver, used = self.policies.resolver, self._identities()
+        coming = {endpoint.identity for endpoint in self.engine.datapath.endpoints.values()}
+        here = {record.identity or Reserved.INIT for record in self.own_endpoints()} | coming
+        for number in set(resolver.subjects) - here:
+            self.policies.release(number)
+        for number in set(resolver.identities) - used.keys() - here:
+            if number > Reserved.WORLD_IPV6:
+                resolver.remove_identity(number)
+        self.policies.apply()
+
+    def _put_addresses(self) -> None:
+        """Say who has which address: nodes, and pods of all nodes."""
+        network, own = self.engine.network, self.member.record
+        known = {node.name: node for node in network.others}
+        remotes = {
+            address: Remote(Reserved.REMOTE_NODE, network.tunnel_to(n))
+            for n in network.others
+            for address in n.addresses
+        }
+        for record in self._endpoints.values():
+            node = known.get(record.node)
+            tunnel = network.tunnel_to(node) if node is not None else None
+            remote = Remote(record.identity or Reserved.INIT, tunnel)
+            remotes |= dict.fromkeys(record.addresses, remote)
+        for endpoint in self.engine.datapath.endpoints.values():
+            remote = Remote(endpoint.identity or Reserved.INIT)
+            remotes |= dict.fromkeys(endpoint.addresses, remote)
+        remotes |= dict.fromkeys(host_addresses(own), Remote(Reserved.HOST))
+        self.policies.ipcache.replace(remotes)
+
+    # Manifests
+
+    def sync_manifests(self) -> bool:
+        """Put policies and labels in effect; whether an endpoint got another identity by it."""
+        self._read_manifests()
+        relabelled = self._relabel()
+        if not relabelled:
+            self.policies.apply()
+        return relabelled
+
+    def _read_manifests(self) -> None:
+        self.manifests = self.reader.read()
+        self._problems["manifests"] = tuple(map(str, self.manifests.problems))
+        by_key: dict[tuple[str, str, str], list[Policy]] = {}
+        for policy in self.manifests.policies:
+            by_key.setdefault((policy.kind, policy.namespace, policy.name), []).append(policy)
+        for key, policies in by_key.items():
+            self.policies.resolver.put_policies(key, policies)
+        for key in self._keys - by_key.keys():
+            self.policies.resolver.remove_policies(key)
+        self._keys = set(by_key)
+
+    def _relabel(self) -> bool:
+        """Give this node's endpoints the identities of the labels that manifests say now."""
+        changed = False
+        for record in self.own_endpoints():
+            if record.identity <= Reserved.WORLD_IPV6 or not record.labels:
+                continue
+            own = _own_labels(record.labels)
+            labels, ports = self._described(record.namespace, record.name, own)
+            if (labels, ports) != (record.labels, record.named_ports):
+                number = self.source.identities.of(labels)
+                relabelled = evolve(record, identity=number, labels=labels, named_ports=ports)
+                self.source.write(relabelled)
+                changed = True
+        return changed
+
+    def _described(
+        self, namespace: str, name: str, labels: Mapping[str, str]
+    ) -> tuple[Labels, tuple[NamedPort, ...]]:
+        """A pod's labels and named ports: those of its manifest, else those it came with."""
+        pod = self.manifests.pod(namespace, name)
+        known = (namespace, name) in self.manifests.pods
+        made = pod_labels(
+            namespace,
+            pod.labels if known else labels,
+            self.manifests.namespace_labels(namespace),
+            pod.service_account,
+            self.cluster_name,
+        )
+        return made, pod.named_ports
+
+    # What the CNI asks for: see cni_parts
+
+    def of(self, namespace: str, name: str, labels: Mapping[str, str]) -> int:
+        """Return the identity of a pod that comes."""
+        described = self._described(namespace, name, labels)
+        self._coming[namespace, name] = described
+        return self.source.identities.of(described[0])
+
+    def new_id(self) -> int:
+        """Return a number that no endpoint of this node has."""
+        used = {record.id for record in self.own_endpoints()} | set(self.engine.datapath.endpoints)
+        following = range(self._last_id + 1, _U16 + 1)
+        self._last_id = next(n for n in chain(following, range(1, _U16 + 1)) if n not in used)
+        return self._last_id
+
+    def write(self, endpoint: Endpoint) -> None:
+        """Tell the cluster of an endpoint."""
+        key = endpoint.namespace, endpoint.name
+        labels, ports = self._coming.pop(key, (_NO_LABELS, ()))
+        record = EndpointRecord(
+            id=endpoint.id,
+            name=endpoint.name,
+            namespace=endpoint.namespace,
+            ifname=endpoint.ifname,
+            mac=endpoint.mac,
+            addresses=endpoint.addresses,
+            identity=endpoint.identity,
+            labels=labels,
+            node=self.name,
+            named_ports=ports,
+        )
+        self.source.write(record)
+        self._endpoints[key] = record
+
+    def delete(self, namespace: str, name: str) -> None:
+        """Tell the cluster that an endpoint is gone."""
+        self.source.delete(namespace, name)
+        self._coming.pop((namespace, name), None)
+        if self._endpoints.pop((namespace, name), None) is not None:
+            self._forget_identities()
+
+    def attach(self, endpoint: Endpoint) -> None:
+        """Put an endpoint in effect, with its policy."""
+        labels, ports = self._coming.get((endpoint.namespace, endpoint.name), (_NO_LABELS, ()))
+        resolver = self.policies.resolver
+        others = self._identities().get(endpoint.identity, (labels, set()))[1]
+        resolver.put_identity(Identity(endpoint.identity, labels), {*others, *ports})
+        resolver.put_subject(endpoint.identity)
+        self.policies.apply()
+        self.engine.add_endpoint(evolve(endpoint, rule_set=self._slot(endpoint.identity)))
+        remote = Remote(endpoint.identity)
+        self.policies.ipcache.put(dict.fromkeys(endpoint.addresses, remote))
+
+    def detach(self, endpoint_id: int) -> None:
+        """Take an endpoint out of effect; nothing happens if it is not there."""
+        endpoint = self.engine.datapath.endpoints.get(endpoint_id)
+        if endpoint is not None:
+            self.policies.ipcache.remove(endpoint.addresses)
+            self.engine.remove_endpoint(endpoint_id)
+
+    def faults(self, endpoint: Endpoint) -> list[str]:
+        """Probe an endpoint's programs."""
+        return EnginePods(self.engine).faults(endpoint)
+
+    def problem(self) -> str:
+        """Return why no endpoint could be put in effect, or nothing."""
+        return EnginePods(self.engine).problem()
+
+    def repair(self) -> list[Drift]:
+        """Make the maps hold what they should; what they did not."""
+        self._put_addresses()
+        return self.policies.repair()
+
+
+def _own_labels(labels: Labels) -> dict[str, str]:
+    """The labels that a pod itself has, without their source."""
+    own = {key: value for key, value in labels.items() if not key.startswith(_NOT_OWN)}
+    return {key.removeprefix(f"{K8S}:"): value for key, value in own.items()}
+
+
+assert NAMESPACE_LABEL.startswith(_NOT_OWN)

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A node of a lab: where all that is its own is found."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import frozen
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from axoneme.lab.places import Place
+    from axoneme.model import Address
+
+_NETWORK4 = IPv4Address("172.30.0.0")
+_NETWORK6 = IPv6Address("fd00:30::")
+#: What the host part of an address may be: the outside has the last.
+OUTSIDE = 254
+PREFIX4, PREFIX6 = 24, 64
+#: Addresses of the outside that are at no wire: only default routes lead there.
+WORLD: Final = ("203.0.113.10", "2001:db8:113::10")
+
+
+def wire_addresses(number: int) -> tuple[Address, ...]:
+    """Return the addresses at the wire of the host with a number."""
+    return _NETWORK4 + number, _NETWORK6 + number
+
+
+@frozen
+class LabNode:
+    """A node by its number, from which its addresses follow; its files are below `directory`."""
+
+    name: str
+    number: int
+    place: Place
+    directory: Path
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """The node's own addresses, at the wire."""
+        return wire_addresses(self.number)
+
+    @property
+    def config(self) -> Path:
+        """The configuration of its agent, in a directory that only it is in: that is watched."""
+        return self.directory / "etc" / "axoneme.toml"
+
+    @property
+    def run_dir(self) -> Path:
+        """Where its agent's sockets are."""
+        return self.directory / "run"
+
+    @property
+    def log(self) -> Path:
+        """What its agents have written."""
+        return self.directory / "agent.log"
+
+    @property
+    def pid_file(self) -> Path:
+        """Which process its agent is."""
+        return self.directory / "agent.pid"
+
+    @property
+    def cni_dir(self) -> Path:
+        """Where its CNI plugin and the configuration for it are: bin/ and conf/."""
+        return self.directory / "cni"
+
+    def ask(self, method: str, **arguments: Any) -> Any:
+        """Ask its agent.
+
+        Raises:
+            ConnectionError: no agent is running there.
+        """
+        from axoneme.agent.server import ask  # with it comes all of the agent
+
+        return ask(self.run_dir, method, **arguments)

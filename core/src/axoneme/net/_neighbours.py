@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Neighbours that the kernel keeps fresh for somebody: it asks for their MAC addresses itself."""
+
+from __future__ import annotations
+
+import socket
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any
+
+from attrs import frozen
+
+from axoneme.net._pyroute2 import ndmsg
+from axoneme.net._socket import ACK, CREATE, DUMP, REPLACE, Socket
+
+if TYPE_CHECKING:
+    from axoneme.model import Address
+
+_NEWNEIGH, _DELNEIGH, _GETNEIGH = 28, 29, 30
+_PERMANENT = 0x80
+_MANAGED = 0x1  # of the extended flags
+
+
+@frozen
+class KeptNeighbour:
+    """An address on the link of a device, by the device's index."""
+
+    device: int
+    address: Address
+
+    def __str__(self) -> str:
+        return str(self.address)
+
+
+class NeighbourRequests(Socket):
+    """What can be asked of kept neighbours; `keeper` is the protocol number of whose they are."""
+
+    def keep_neighbour(self, neighbour: KeptNeighbour, keeper: int) -> None:
+        """Have the kernel find a neighbour's MAC address, and ask again before it is stale."""
+        message = _message(neighbour)
+        message["attrs"] += [("NDA_PROTOCOL", keeper), ("NDA_FLAGS_EXT", _MANAGED)]
+        self._request(message, _NEWNEIGH, ACK | CREATE | REPLACE, f"keep neighbour {neighbour}")
+
+    def drop_neighbour(self, neighbour: KeptNeighbour) -> None:
+        """Forget a neighbour; whoever speaks to it next has it found again."""
+        self._request(_message(neighbour), _DELNEIGH, ACK, f"delete neighbour {neighbour}")
+
+    def kept_neighbours(self, keeper: int) -> tuple[KeptNeighbour, ...]:
+        """Return the neighbours that are kept for a keeper."""
+        found = (one for one in self._all() if one.get_attr("NDA_PROTOCOL") == keeper)
+        return tuple(
+            _neighbour(one) for one in found if (one.get_attr("NDA_FLAGS_EXT") or 0) & _MANAGED
+        )
+
+    def permanent_neighbours(self) -> tuple[KeptNeighbour, ...]:
+        """Return the neighbours whose MAC addresses somebody gave for good."""
+        return tuple(_neighbour(one) for one in self._all() if one["state"] & _PERMANENT)
+
+    def _all(self) -> list[Any]:
+        found = []
+        for family in (socket.AF_INET, socket.AF_INET6):
+            message = ndmsg()
+            message["family"] = int(family)
+            found += self._request(message, _GETNEIGH, DUMP, "list neighbours")
+        return found
+
+
+def _message(neighbour: KeptNeighbour) -> Any:
+    message = ndmsg()
+    message["family"] = socket.AF_INET if neighbour.address.version == 4 else socket.AF_INET6
+    message["ifindex"] = neighbour.device
+    message["attrs"] = [("NDA_DST", str(neighbour.address))]
+    return message
+
+
+def _neighbour(message: Any) -> KeptNeighbour:
+    return KeptNeighbour(message["ifindex"], ip_address(message.get_attr("NDA_DST")))
