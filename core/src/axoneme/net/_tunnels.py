@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-import errno
 from typing import TYPE_CHECKING
 
 from attrs import frozen
 
 from axoneme.net._errors import NetworkError
-from axoneme.net._links import _link, _message
-from axoneme.net._socket import ACK, CREATE, EXCLUSIVE, Socket
+from axoneme.net._links import LinkRequests, _message
+from axoneme.net._socket import ACK, CREATE, EXCLUSIVE
 
 if TYPE_CHECKING:
     from axoneme.net._links import Link
@@ -35,7 +34,7 @@ class Tunnel:
     quiet: bool
 
 
-class TunnelRequests(Socket):
+class TunnelRequests(LinkRequests):
     """What can be asked of tunnel devices."""
 
     def add_vxlan(self, name: str, *, index: int, port: int, mtu: int) -> Tunnel:
@@ -74,17 +73,10 @@ class TunnelRequests(Socket):
 
     def find_vxlan(self, name: str) -> Tunnel | None:
         """Return the VXLAN device of a name, None where there is none or it is something else."""
-        try:
-            (found,) = self._request(
-                _message(IFLA_IFNAME=name), _GETLINK, ACK, "find the device", name
-            )
-        except NetworkError as error:
-            if error.errno == errno.ENODEV:
-                return None
-            raise
-        link = _link(found)
-        if link.kind != "vxlan":
+        link = self.find_link(name)
+        if link is None or link.kind != "vxlan":
             return None
+        (found,) = self._request(_message(index=link.index), _GETLINK, ACK, "read it", name)
         data = found.get_attr("IFLA_LINKINFO").get_attr("IFLA_INFO_DATA")
         return Tunnel(
             link,
