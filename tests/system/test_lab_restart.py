@@ -100,7 +100,8 @@ def wait_until_answered(lab, pods, addresses):
     while True:
         tried = [stream(lab, pod, address) for pod, address in itertools.product(pods, addresses)]
         time.sleep(0.1)
-        if not any(outcome(process)[1] for process in tried):
+        lost = [outcome(process)[1] for process in tried]
+        if not any(lost):
             return
         assert time.monotonic() < end
 

@@ -43,7 +43,7 @@ def reach(cluster):
     """Whether the first pod reaches the second, by each family."""
     one, two = cluster.pods
     with two.serve(PORT):
-        return [one.reaches(address, PORT, timeout=0.5) for address in two.addresses]
+        return [one.reaches(address, PORT, timeout=2) for address in two.addresses]
 
 
 def network(node, mode=RoutingMode.TUNNEL):
