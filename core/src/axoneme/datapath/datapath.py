@@ -346,14 +346,11 @@ class Datapath:
         accounts for go, and their names are returned. Maps of other layouts, which its programs
         have used until now, go too.
         """
-        ours = {attachment.pin_name for attachment in self._attachments.values()}
-        stale = [pin for pin in self.pins.links.iterdir() if pin.name not in ours]
-        for pin in stale:
-            pin.unlink()
+        stale = self.pins.keep_links(a.pin_name for a in self._attachments.values())
         self._settled = True
         self.carried = self._carrier.finish(self._assembly.maps)
         self.reconcile_endpoints()
-        return sorted(pin.name for pin in stale)
+        return stale
 
     def reconcile_endpoints(self) -> int:
         """Write what differs in the map of endpoints; the number of rows that did."""

@@ -114,6 +114,14 @@ class Pins:
             pin.unlink()
         return sorted(pin.name for pin in removed)
 
+    def keep_links(self, names: Iterable[str]) -> list[str]:
+        """Detach all other links, and remove their pins; which ones these were."""
+        stale = sorted({path.name for path in self.links.iterdir()} - set(names))
+        for name in stale:
+            _detach(self.links / name)
+            (self.links / name).unlink()
+        return stale
+
     def remove(self) -> list[str]:
         """Remove every pin, and detach what is attached by links; which pins these were."""
         removed = []
