@@ -200,7 +200,7 @@ static __always_inline __u64 granted_in(const struct packet *packet, __u32 flag,
 	return packet->flags & flag ? grant_of(packet->generation, rule, cookie) : cookie;
 }
 
-static __always_inline long insert(const struct packet *packet, const struct flow *flow, __u64 hash)
+static __always_inline int insert(const struct packet *packet, const struct flow *flow, __u64 hash)
 {
 	__u64 cookie = grant_cookie(hash, flow->flipped);
 	__u8 proto = flow->key.proto, state = first_state(proto, flow->flags);
@@ -257,7 +257,8 @@ static __always_inline enum found renew(const struct packet *packet, const struc
 /* One attempt to write a flow down. */
 static __noinline enum found keep_once(struct packet *packet, const struct flow *flow, __u64 hash)
 {
-	long error = insert(packet, flow, hash);
+	/* An int: kernels before 6.4 leave the upper half of what the map's function returns at zero. */
+	int error = insert(packet, flow, hash);
 
 	if (!error)
 		return FOUND_FLOW;
