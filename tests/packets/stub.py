@@ -25,6 +25,8 @@ STAGES = tuple(
 )
 FROM_POD = trunk("from_pod").stages
 TO_POD = trunk("to_pod").stages
+#: Tests dump all maps, and an array has all its rows, whoever wrote them.
+_SMALL = "[agent.map-entries]\nrule-sets = 16\nconntrack = 64\n"
 TO_ENDPOINT = 8  # AXN_TO_ENDPOINT
 COMMIT = 64  # AXN_COMMIT
 
@@ -41,7 +43,7 @@ class Stub:
         stub = plugin_object(SOURCE.read_text(), "stub")
         plugin = fake_plugin("stub", stub)
         self.node = node
-        self.pipeline = Pipeline(node, ["stub"], entry_points=lambda: [plugin])
+        self.pipeline = Pipeline(node, ["stub"], _SMALL, entry_points=lambda: [plugin])
         assert self.pipeline.status("stub") == "on"
         self.datapath = self.pipeline.datapath
         self.rows: Table = self.datapath.table("stub_rows", plugin_codec(stub))

@@ -26,6 +26,7 @@ from .cni import PodNetwork
 from .collecting import Collecting
 from .engine import Engine
 from .explain import explain
+from .reconcilers import Reconcilers, Repair
 from .server import serve
 from .status import describe, exposition
 
@@ -200,15 +201,28 @@ class Agent:
             return False
         return bool(text) and text != self._config_text
 
+    def _reconcilers(self) -> Reconcilers:
+        reconcilers = Reconcilers()
+        for name, repair in (
+            ("the datapath", self.engine.repair),
+            ("the maps of the cluster", self.cluster.repair),
+            ("what the source says", self._follow_all),
+        ):
+            reconcilers.add(Repair(name, repair))
+        return reconcilers
+
+    def _follow_all(self) -> tuple[()]:
+        """Read nodes and endpoints once more, should a change not have been told."""
+        self._follow({_NODES, _ENDPOINTS})
+        return ()
+
     async def _repair(self) -> None:
+        reconcilers = self._reconcilers()
         while True:
             await asyncio.sleep(_REPAIR_PERIOD)
-            try:
-                for drift in (*self.engine.repair(), *self.cluster.repair()):
-                    self._note(f"repaired: {drift}")
-                self._follow({_NODES, _ENDPOINTS})
-            except (AxonemeError, OSError) as error:
-                self._note(str(error))
+            for finding in reconcilers.repair():
+                self._note(str(finding))
+            self._note_cluster()
 
 
 def open_pods(cluster: Cluster) -> PodNetwork:

@@ -37,7 +37,6 @@ def agent(
     logging.basicConfig(
         level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    logging.getLogger("watchfiles").setLevel("WARNING")  # it counts changes, of which we tell
     asyncio.run(_run(Agent, config))
 
 
