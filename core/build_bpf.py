@@ -11,6 +11,7 @@ from cffi import FFI
 SOURCES = (
     "calls.c",
     "columns.c",
+    "events.c",
     "maps.c",
     "pack.c",
     "rows.c",
@@ -18,7 +19,7 @@ SOURCES = (
     "syscalls.c",
     "walk.c",
 )
-DECLARATIONS = ("constants.cdef", "libbpf.cdef", "kernel.h", "rows.h", "maps.h", "pack.h")
+DECLARATIONS = ("constants.cdef", "libbpf.cdef", "kernel.h", "rows.h", "maps.h", "pack.h", "events.h")
 ARCHIVES = ("libbpf.a", "libelf.a", "libz.a")
 
 

@@ -11,6 +11,7 @@
 #include "rows.h"
 #include "maps.h"
 #include "pack.h"
+#include "events.h"
 
 /* The kernel's own errno of a map that has no batches. */
 #define ENOTSUPP 524

@@ -267,7 +267,7 @@ def test_the_generation_wraps_and_is_never_zero(datapath, call):
     runtime = call(Runtime.open, datapath)
     assert runtime.generation >= 1
     assert runtime.seed
-    call(datapath.table("runtime").write, [(0, {"generation": (1 << 24) - 1, "seed": 5})])
+    call(Runtime.open(datapath).put, generation=(1 << 24) - 1, seed=5)
     runtime = call(Runtime.open, datapath)
     assert call(runtime.bump) == 1
     assert runtime.seed == 5

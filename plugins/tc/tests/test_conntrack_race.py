@@ -18,6 +18,7 @@ import pytest
 from attrs import frozen
 
 import axoneme_tc
+from axoneme.datapath import Runtime
 from axoneme.datapath.collector import Collector
 from axoneme.datapath.conntrack import Grant, read_flows
 from axoneme.datapath.testruns import run_tc
@@ -138,7 +139,7 @@ def hammer(collecting: str, tracking: str, seconds: float) -> Outcome:
     with Node() as node, Pipeline(node, ["tc"], ENTRIES, entry_points=lambda: [plugin]) as pipeline:
         assert pipeline.status("tc") == "on"
         datapath = pipeline.datapath
-        datapath.table("runtime").write([(0, {"generation": 1, "seed": 0x5EED})])
+        Runtime.open(datapath).put(generation=1, seed=0x5EED)
         run = Run(pipeline, Collector.of(datapath), time.monotonic() + seconds)
         with ThreadPoolExecutor(2) as pool:
             works = [pool.submit(run.send), pool.submit(run.send_and_collect)]

@@ -681,7 +681,7 @@ def test_cookies_follow_the_seed(track):
     words = set()
     for seed in (1, 2, 3):
         track.conntrack.clear()
-        track.runtime.write([(0, {"generation": 1, "seed": seed})])
+        track.runtime.put(generation=1, seed=seed)
         track.send(between(4, "UDP"))
         ((_, value),) = track.raw().items()
         words.add((value[:3], value[8:10]))

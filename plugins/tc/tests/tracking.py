@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from axoneme._bpf import lib
+from axoneme.datapath import Runtime
 from axoneme.datapath.conntrack import read_flows, units
 from axoneme.host import entry_points
 from axoneme.testing import fake_plugin, plugin_codec, plugin_object
@@ -100,7 +101,7 @@ class Tracking:
         self.conntrack = datapath.table("conntrack")
         self.fragments = datapath.table("tc_fragments", _codec) if tracks else None
         self.watched = datapath.table("watch_rows", plugin_codec(watch))
-        self.runtime = datapath.table("runtime")
+        self.runtime = Runtime.open(datapath)
         self.reset()
 
     def reset(self) -> Self:
@@ -109,7 +110,7 @@ class Tracking:
         if self.fragments is not None:
             self.fragments.clear()
         self.pipeline.datapath.table("drops").clear()
-        self.runtime.write([(0, {"generation": 1, "seed": 0x5EED})])
+        self.runtime.put(generation=1, seed=0x5EED)
         zero = dict.fromkeys(("calls", "asked", "deny", "rule"), 0)
         for direction in (0, 1):
             self.watched.write(
@@ -119,7 +120,7 @@ class Tracking:
 
     def generation(self, number: int) -> None:
         """Begin a generation."""
-        self.runtime.write([(0, {"generation": number, "seed": 0x5EED})])
+        self.runtime.put(generation=number, seed=0x5EED)
 
     def tell(self, direction: int, **row: int) -> None:
         """Tell the plugin to deny, or which rule grants from now on."""

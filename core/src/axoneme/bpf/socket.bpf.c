@@ -5,10 +5,11 @@
  *
  * The contexts of the attach types differ, so stages get a copy: struct socket_call. What they write
  * to its address and port is copied back. Out: 1 lets the call go on; 0 refuses it with EPERM, which
- * only connect, sendmsg and bind can do. Reads and writes: drops; stages have their own.
+ * only connect, sendmsg and bind can do. Reads and writes: drops, events; stages have their own.
  */
 #define AXN_SHARED
 #include <axoneme/plugin.h>
+#include <axoneme/emit.h>
 
 #include "drops.h"
 
@@ -94,6 +95,22 @@ static __always_inline void copy_out6(struct bpf_sock_addr *ctx, const struct so
 	ctx->user_port = call->port;
 }
 
+/* Counts a refusal and tells of it: of the packet that was to be, all that is known. */
+static __noinline void refuse(const struct socket_call *call)
+{
+	struct packet packet = {
+		.tuple.daddr = call->address,
+		.tuple.dport = call->port,
+		.tuple.proto = call->proto,
+		.reason = call->reason,
+		.trunk = AXN_SOCKET,
+		.family = call->family,
+	};
+
+	count_drop(call->reason, AXN_SOCKET, 0);
+	event_emit(&packet, AXN_EVENT_DROP, AXN_DROP);
+}
+
 /* `refused` is what a DROP returns: recvmsg and getpeername cannot refuse. */
 #define TRUNK(attach, ip, number, stage, refused)			\
 	SEC("cgroup/" #attach #ip)					\
@@ -107,7 +124,7 @@ static __always_inline void copy_out6(struct bpf_sock_addr *ctx, const struct so
 		copy_in##ip(ctx, call);					\
 		RUN(stage);						\
 		if (verdict == AXN_DROP) {				\
-			count_drop(call->reason, AXN_SOCKET, 0);	\
+			refuse(call);					\
 			return refused;					\
 		}							\
 		copy_out##ip(ctx, call);				\

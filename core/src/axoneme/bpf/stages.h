@@ -8,6 +8,7 @@
 
 #define AXN_SHARED
 #include <axoneme/plugin.h>
+#include <axoneme/emit.h>
 
 #include "drops.h"
 
@@ -117,6 +118,29 @@ static __always_inline void count(const struct packet *packet, __u32 verdict)
 		counter_add(counter, packet->len);
 }
 
+#define FLAGS_OF_EVENTS	(AXN_EGRESS_ASKED | AXN_INGRESS_ASKED | AXN_REPORT | AXN_CLOSED)
+
+static __noinline void report(struct packet *packet, __u32 verdict)
+{
+	__u32 flags = packet->flags, kinds = 0;
+
+	if (flags & AXN_EGRESS_ASKED)
+		kinds |= AXN_EVENT_EGRESS_VERDICT;
+	if (flags & AXN_INGRESS_ASKED)
+		kinds |= AXN_EVENT_INGRESS_VERDICT;
+	if (verdict == AXN_DROP) {
+		event_emit(packet, kinds | AXN_EVENT_DROP, verdict);
+		return;
+	}
+	if (flags & AXN_REPORT)
+		kinds |= AXN_EVENT_TRACE;
+	if (flags & AXN_CLOSED)
+		kinds |= AXN_EVENT_CLOSED;
+	else if (flags & AXN_COMMIT && packet->conntrack == AXN_CONNTRACK_NEW)
+		kinds |= AXN_EVENT_OPENED;
+	event_emit(packet, kinds, verdict);
+}
+
 /* The end of every trunk: NEXT from all stages is PASS, an unknown verdict a drop; and it is counted. */
 static __always_inline int settle(struct packet *packet, int verdict, bool probing)
 {
@@ -129,5 +153,7 @@ static __always_inline int settle(struct packet *packet, int verdict, bool probi
 	count(packet, verdict);
 	if (verdict == AXN_DROP)
 		count_drop(packet->reason, packet->trunk, packet->len);
+	if (verdict == AXN_DROP || packet->flags & FLAGS_OF_EVENTS)
+		report(packet, verdict);
 	return verdict;
 }

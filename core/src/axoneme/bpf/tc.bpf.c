@@ -10,8 +10,8 @@
  * to_overlay	egress of it, before the encapsulation
  *
  * In: an Ethernet frame. Out: TC_ACT_UNSPEC (programs behind ours still run, then the kernel's
- * routing), TC_ACT_SHOT, or a redirect. Reads and writes: counters, drops, probes; stages have their
- * own. A frame that is not IP passes (ARP is the kernel's) or, from a pod, is dropped unless it is ARP.
+ * routing), TC_ACT_SHOT, or a redirect. Reads and writes: counters, drops, probes, events; stages have
+ * their own. A frame that is not IP passes (ARP is the kernel's) or, from a pod, is dropped unless it is ARP.
  */
 #include "stages.h"
 #include "reasons_map.h"

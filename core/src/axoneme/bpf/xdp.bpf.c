@@ -3,7 +3,7 @@
  * The trunk at XDP: xdp_ingress, on uplinks, attached only when a stage of its is filled.
  *
  * In: an Ethernet frame. Out: XDP_PASS, XDP_DROP, XDP_TX (a redirect to no device: back where it came
- * from) or a redirect. Reads and writes: counters, drops, probes; stages have their own.
+ * from) or a redirect. Reads and writes: counters, drops, probes, events; stages have their own.
  * A probe is marked by eight bytes of metadata before the frame, which no network can send.
  */
 #include "stages.h"

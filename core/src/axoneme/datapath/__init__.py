@@ -16,6 +16,17 @@ from .conntrack import Flow, FlowState, read_flows
 from .converters import Carried, Converter
 from .counters import Count, Drop
 from .datapath import Datapath, Device, Swap
+from .events import (
+    EventCount,
+    EventFilter,
+    EventKind,
+    EventReader,
+    EventTerm,
+    EventType,
+    decode_events,
+    event_record,
+    read_event_counts,
+)
 from .features import (
     feature_since,
     helper_names,
@@ -56,6 +67,12 @@ __all__ = [
     "Device",
     "Drift",
     "Drop",
+    "EventCount",
+    "EventFilter",
+    "EventKind",
+    "EventReader",
+    "EventTerm",
+    "EventType",
     "Flow",
     "FlowState",
     "IpcacheMaps",
@@ -83,12 +100,15 @@ __all__ = [
     "Trunk",
     "Verdict",
     "all_stages",
+    "decode_events",
+    "event_record",
     "feature_since",
     "helper_names",
     "kernel_version",
     "map_info",
     "map_type_names",
     "preflight",
+    "read_event_counts",
     "read_flows",
     "remove_clsact",
     "require",

@@ -41,6 +41,8 @@ DEFAULT_ENTRIES = {
     "drops": 4096,
     "probes": 64,
     "reasons": 4096,
+    "events": 1 << 22,  # bytes
+    "event_counters": 3,  # types
 }
 
 

@@ -162,13 +162,8 @@ def open_pin(path: Path) -> int:
 
 
 def _compare(path: Path, found: MapInfo, declaration: MapDeclaration, btf: Btf) -> None:
-    numbers = declaration.definition.numbers
-    wanted = (
-        numbers["type"],
-        btf.sizeof(declaration.definition.key) if declaration.definition.key else 0,
-        btf.sizeof(declaration.definition.value) if declaration.definition.value else 0,
-        numbers.get("map_flags", 0),
-    )
+    numbers, (key, value) = declaration.definition.numbers, _sizes(declaration, btf)
+    wanted = (numbers["type"], key, value, numbers.get("map_flags", 0))
     if (found.type, found.key_size, found.value_size, found.flags) != wanted:
         raise mismatch(
             path,
@@ -177,6 +172,17 @@ def _compare(path: Path, found: MapInfo, declaration: MapDeclaration, btf: Btf) 
             f"type {found.type}, key {found.key_size} bytes, value {found.value_size} bytes, "
             f"flags {found.flags}",
         )
+
+
+def _sizes(declaration: MapDeclaration, btf: Btf) -> tuple[int, int]:
+    """The bytes of a key and a value; a ring buffer has neither, whatever lies in it."""
+    definition = declaration.definition
+    if definition.numbers["type"] == lib.BPF_MAP_TYPE_RINGBUF:
+        return 0, 0
+    return (
+        btf.sizeof(definition.key) if definition.key else 0,
+        btf.sizeof(definition.value) if definition.value else 0,
+    )
 
 
 def _compare_types(path: Path, found: MapInfo, declaration: MapDeclaration) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one row that every program reads: the generation of verdicts, and the seed of cookies."""
+"""The one row that every program reads: the generation of verdicts, and what else it must know."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _ROW = 0
 _SEED_BITS = 32
+_SECOND = 1_000_000_000
 #: AXN_GENERATION_BITS: as many as conntrack remembers with a verdict.
 GENERATIONS = 1 << 24
 
@@ -54,5 +55,18 @@ class Runtime:
         generation = (row["generation"] + 1) % GENERATIONS or 1
         # 0 is what a map that was just made has.
         seed = row["seed"] or secrets.randbits(_SEED_BITS) | 1
-        self._table.write([(_ROW, {"generation": generation, "seed": seed})])
+        self.put(generation=generation, seed=seed)
         return generation
+
+    def want_events(self, kinds: int, rate: int = 0, burst: int = 0) -> None:
+        """Say which kinds of events are to be told (bits of `EventKind`), from the next packet on.
+
+        rate: of each type, in a second, on each CPU; 0: as many as there are. burst: so many may
+        come at once.
+        """
+        gap = _SECOND // rate if rate else 0
+        self.put(events=kinds, event_gap=gap, event_slack=gap * max(burst - 1, 0))
+
+    def put(self, **values: int) -> None:
+        """Change some numbers of the row, and leave the others."""
+        self._table.write([(_ROW, {**self._table[_ROW], **values})])

@@ -80,6 +80,12 @@ def _try(request: LoadRequest, room: int) -> tuple[_Attempt, int]:
         raise
 
 
+def _without_rows(map_: Any) -> None:
+    """Take the sizes from a ring buffer, which the kernel makes only of bytes."""
+    lib.bpf_map__set_key_size(map_, 0)
+    lib.bpf_map__set_value_size(map_, 0)
+
+
 def _refusal(image: str, program: str, log: str) -> VerifierError:
     return VerifierError(
         f"the kernel refuses {program} of {image}",
@@ -111,6 +117,8 @@ class _Attempt:
             wanted = request.programs is None or name in request.programs
             lib.bpf_program__set_autoload(program, wanted)
         for name, map_ in self._maps():
+            if lib.bpf_map__type(map_) == lib.BPF_MAP_TYPE_RINGBUF:
+                _without_rows(map_)
             if name in request.reuse:
                 lib.bpf_map__reuse_fd(map_, request.reuse[name])
             elif name in request.sizes:

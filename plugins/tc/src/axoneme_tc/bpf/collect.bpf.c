@@ -5,9 +5,13 @@
  * An iterator over the elements of conntrack, run by whoever reads it: each read of 8 bytes is a
  * slice of TC_COLLECT_SLICE elements. Reads tc_collect_gone; reads and writes tc_collect_round, and
  * writes conntrack by the protocol of its words alone: an entry that a packet has just refreshed
- * stays.
+ * stays. A flow that leaves unclosed is told of as one that is closed.
  */
+#include "conntrack_state.h"
 #include "conntrack_word.h"
+
+#include <axoneme/emit.h>
+#include <linux/icmpv6.h>
 
 #define TC_COLLECT_SLICE 256
 
@@ -44,22 +48,56 @@ static __always_inline bool is_gone(const struct tuple *key)
 	       bpf_map_lookup_elem(&tc_collect_gone, &key->daddr);
 }
 
+/* The tuple of a flow's first packet. */
+static __always_inline void unflip(struct tuple *tuple, const struct tuple *key, bool flipped)
+{
+	*tuple = *key;
+	if (!flipped)
+		return;
+	tuple->saddr = key->daddr;
+	tuple->daddr = key->saddr;
+	tuple->sport = key->dport;
+	tuple->dport = key->sport;
+}
+
+static __noinline void tell(const struct tuple *key, __u8 state, __u32 src_identity)
+{
+	struct packet packet = {
+		.src_identity = src_identity,
+		.conntrack = AXN_CONNTRACK_ESTABLISHED,
+	};
+	struct tuple *tuple = &packet.tuple;
+
+	unflip(tuple, key, state & CONNTRACK_FLIPPED);
+	packet.family = address_is_ipv4(&tuple->saddr) ? AXN_IPV4 : AXN_IPV6;
+	if (tuple->proto == IPPROTO_ICMP || tuple->proto == IPPROTO_ICMPV6) {
+		tuple->sport = bpf_htons(tuple->proto == IPPROTO_ICMP ? 8 : ICMPV6_ECHO_REQUEST);
+		tuple->dport = 0;
+	}
+	event_emit(&packet, AXN_EVENT_CLOSED, AXN_PASS);
+}
+
 static __always_inline void collect_one(struct tc_collect_round *round, const struct tuple *there,
 					struct conntrack_entry *entry)
 {
 	__u64 word = READ_WORD(entry->word);
 	struct tuple key;
+	__u32 identity;
 
 	barrier();
 	key = *there; /* between two sights of one word: it is that word's key */
+	identity = entry->src_identity;
 	if (!expiry_of(word))
 		return; /* another's, who deletes it */
 	if (expiry_of(word) >= round->now && !(round->gone && is_gone(&key)))
 		round->live++;
-	else if (take_out(entry, &key, word))
+	else if (take_out(entry, &key, word)) {
 		round->deleted++;
-	else
+		if (!is_closed(state_of(word)))
+			tell(&key, state_of(word), identity);
+	} else {
 		round->lost++;
+	}
 }
 
 SEC("iter/bpf_map_elem")

@@ -108,6 +108,7 @@ static __always_inline int decide(struct packet *packet, __u32 slot, __u32 peer,
 	struct rule_set *set;
 	__u32 flags, must;
 
+	packet->flags |= ingress ? AXN_INGRESS_ASKED : AXN_EGRESS_ASKED;
 	if (!slot)
 		return grant(packet, AXN_RULE_NONE, ingress);
 	set = bpf_map_lookup_elem(&rule_sets, &slot);

@@ -17,6 +17,9 @@
 #include "conntrack_flow.h"
 #include "conntrack_word.h"
 
+AXN_KNOB(__u32, tc_trace_interval, 37, "between two traces of one side of a flow, units of 2^27 ns");
+AXN_KNOB(__u8, tc_trace_flags, TCP_FIN | TCP_SYN | TCP_RST, "TCP flags that are always traced");
+
 #define CONNTRACK_TRIES 16 /* looks at an entry that others take out and put in meanwhile */
 #define CONNTRACK_E2BIG (-7)
 
@@ -55,18 +58,43 @@ static __always_inline void forget(struct packet *packet)
 	packet->conntrack = AXN_CONNTRACK_NONE;
 	packet->egress_rule = 0;
 	packet->ingress_rule = 0;
-	packet->flags &= ~(AXN_EGRESS_GRANTED | AXN_INGRESS_GRANTED);
+	packet->flags &= ~(AXN_EGRESS_GRANTED | AXN_INGRESS_GRANTED | AXN_CLOSED);
+}
+
+/*
+ * Whether the flow's side is to be traced once more. Of several CPUs that find it due, one traces.
+ * Not inlined: it is due once in an interval.
+ */
+static __noinline void trace(struct packet *packet, __u32 *reported, __u32 now)
+{
+	__u32 before = *(volatile __u32 *)reported;
+
+	if (__sync_val_compare_and_swap(reported, before, now) == before)
+		packet->flags |= AXN_REPORT;
+}
+
+static __always_inline void trace_if_due(struct packet *packet, const struct flow *flow,
+					 struct conntrack_entry *entry, bool reply, __u32 now)
+{
+	__u32 *reported = &entry->reported[reply];
+
+	if (flow->flags & tc_trace_flags)
+		packet->flags |= AXN_REPORT;
+	else if (now - *(volatile __u32 *)reported >= tc_trace_interval)
+		trace(packet, reported, now);
 }
 
 /* Moves a flow's state and expiry on, where they differ. Not inlined: most packets change none. */
-static __noinline enum found move_on(struct conntrack_entry *entry, const struct flow *flow,
-				     __u64 word, __u32 now)
+static __noinline enum found move_on(struct packet *packet, struct conntrack_entry *entry,
+				     const struct flow *flow, __u64 word, __u32 now)
 {
 	__u8 proto = flow->key.proto, state = state_of(word);
 	bool reply = flow->flipped != !!(state & CONNTRACK_FLIPPED);
 	__u8 next = next_state(proto, state, flow->flags, reply);
 	__u32 timeout = timeout_of(proto, next);
 
+	if (is_closed(next) && !is_closed(state))
+		packet->flags |= AXN_CLOSED;
 	if (next == state && !is_stale(expiry_of(word), now + timeout, timeout))
 		return is_alive(READ_WORD(entry->word), word) ? FOUND_FLOW : FOUND_AGAIN;
 	return swap(&entry->word, word, word_of(now + timeout, next, word)) ? FOUND_FLOW
@@ -109,10 +137,12 @@ static __always_inline enum found look(struct packet *packet, const struct flow 
 	if (reply && (flow->asks || is_opening(flow->flags)))
 		return FOUND_NOTHING;
 	take_over(packet, entry->granted, grant_cookie(hash, state & CONNTRACK_FLIPPED), reply);
+	if (!probe)
+		trace_if_due(packet, flow, entry, reply, now);
 	timeout = timeout_of(flow->key.proto, state);
 	if (!probe && (!is_settled(flow->key.proto, state, flow->flags) ||
 		       is_stale(expiry_of(word), now + timeout, timeout)))
-		return move_on(entry, flow, word, now);
+		return move_on(packet, entry, flow, word, now);
 	return is_alive(READ_WORD(entry->word), word) ? FOUND_FLOW : FOUND_AGAIN;
 }
 
@@ -160,7 +190,7 @@ static __always_inline int find(struct packet *packet, const struct flow *flow, 
 	if (found == FOUND_NOTHING) {
 		packet->conntrack = AXN_CONNTRACK_NEW;
 		if (!flow->answer)
-			packet->flags |= AXN_COMMIT;
+			packet->flags |= AXN_COMMIT | AXN_REPORT;
 	}
 	return AXN_NEXT;
 }
@@ -208,6 +238,8 @@ static __always_inline int insert(const struct packet *packet, const struct flow
 		.created = conntrack_now(),
 		.src_identity = packet->src_identity,
 	};
+
+	entry.reported[0] = entry.created;
 
 	entry.granted[AXN_EGRESS] =
 		granted_in(packet, AXN_EGRESS_GRANTED, packet->egress_rule, cookie);

@@ -82,6 +82,10 @@ enum axn_packet_flag {
 	AXN_EGRESS_GRANTED	= 1 << 4, /* the flow's verdict in this direction was granted under the */
 	AXN_INGRESS_GRANTED	= 1 << 5, /* present generation: policy need not be asked again */
 	AXN_COMMIT		= 1 << 6, /* connection tracking has something to write at the end */
+	AXN_EGRESS_ASKED	= 1 << 7, /* policy was asked in this direction, whatever it said */
+	AXN_INGRESS_ASKED	= 1 << 8,
+	AXN_REPORT		= 1 << 9, /* a trace of the packet's flow is due */
+	AXN_CLOSED		= 1 << 10, /* the flow ends by this packet */
 };
 
 /* What connection tracking knows of the packet's flow: packet.conntrack. */
@@ -110,6 +114,11 @@ union address {
 static __always_inline bool address_equal(const union address *a, const union address *b)
 {
 	return a->half[0] == b->half[0] && a->half[1] == b->half[1];
+}
+
+static __always_inline bool address_is_ipv4(const union address *address)
+{
+	return !address->half[0] && address->word[2] == bpf_htonl(0xffff);
 }
 
 /* Who speaks to whom; the head of struct packet. ICMP: the type in sport, the code in dport. */

@@ -31,9 +31,11 @@ enum conntrack_state {
 struct conntrack_entry {
 	__u64 word;
 	__u64 granted[2];	/* by enum axn_direction */
-	__u32 src_identity;	/* of the first packet; this and what follows never changes */
-	__u32 created;		/* units of time */
-	__u32 reserved[2];
+	__u32 src_identity;	/* of the first packet; it never changes */
+	__u32 created;		/* units of time; nor does this */
+	__u32 reported[2];	/* when each side's last trace was; the other side's by index 1. Only
+				 * these have no cookie: what another flow writes here is a trace more
+				 * or less */
 };
 
 _Static_assert(sizeof(struct conntrack_entry) == 40, "struct conntrack_entry is a map's value");
@@ -43,4 +45,4 @@ AXN_SHARED struct {
 	__uint(max_entries, 1);
 	__type(key, struct tuple);
 	__type(value, struct conntrack_entry);
-} conntrack SEC(".maps") AXN_CARRIED_BY(word, 32);
+} conntrack SEC(".maps") AXN_LAYOUT(2) AXN_CARRIED_BY(word, 32);

@@ -13,3 +13,4 @@
 #include <axoneme/runtime.h>
 #include <axoneme/counter.h>
 #include <axoneme/probe.h>
+#include <axoneme/event.h>

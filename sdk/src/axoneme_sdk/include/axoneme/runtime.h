@@ -10,7 +10,10 @@ struct runtime {
 	__u32 generation;	/* raised after every change of policies, identities or endpoints; never
 				 * 0; it wraps at 24 bits */
 	__u32 seed;		/* of conntrack's cookies: made once, kept with the map */
-	__u32 reserved[2];
+	__u32 events;		/* the kinds that are wanted, enum axn_event_kind */
+	__u32 reserved;
+	__u64 event_gap;	/* ns from one event of a type to the next, by CPU; 0: as they come */
+	__u64 event_slack;	/* ns by which one may come before it is due */
 };
 
 AXN_SHARED struct {
@@ -18,7 +21,7 @@ AXN_SHARED struct {
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct runtime);
-} runtime SEC(".maps") AXN_CARRIED;
+} runtime SEC(".maps") AXN_LAYOUT(2) AXN_CARRIED;
 
 static __always_inline const struct runtime *runtime_read(void)
 {
