@@ -19,7 +19,15 @@ SOURCES = (
     "syscalls.c",
     "walk.c",
 )
-DECLARATIONS = ("constants.cdef", "libbpf.cdef", "kernel.h", "rows.h", "maps.h", "pack.h", "events.h")
+DECLARATIONS = (
+    "constants.cdef",
+    "libbpf.cdef",
+    "kernel.h",
+    "rows.h",
+    "maps.h",
+    "pack.h",
+    "events.h",
+)
 ARCHIVES = ("libbpf.a", "libelf.a", "libz.a")
 
 

@@ -26,7 +26,14 @@ if TYPE_CHECKING:
     from axoneme_sdk.btf import Btf
 
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
-_MAP_TYPES = {1: "hash", 2: "array", 5: "per-CPU hash", 6: "per-CPU array", 11: "LPM trie"}
+_MAP_TYPES = {
+    1: "hash",
+    2: "array",
+    5: "per-CPU hash",
+    6: "per-CPU array",
+    11: "LPM trie",
+    27: "ring buffer, in bytes",
+}
 
 
 def abi() -> dict[str, Callable[[], Blocks]]:

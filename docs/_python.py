@@ -141,7 +141,8 @@ def _toml_default(value: Any) -> str:
         case None:
             return code('""')
         case tuple() | list() | set() | frozenset():
-            return code(f"[{', '.join(map(repr, value))}]".replace("'", '"'))
+            items = [one.value if isinstance(one, Enum) else one for one in value]
+            return code(f"[{', '.join(map(repr, items))}]".replace("'", '"'))
     return code(f'"{value}"')
 
 

@@ -57,7 +57,8 @@ class Told:
     def counts(self, kind: EventType = EventType.DROPS) -> tuple[int, int, int, int]:
         """What was counted of a type on all CPUs: seen, sent, lost, limited."""
         counts = [c for c in read_event_counts(self.stub.datapath.maps) if c.type is kind]
-        return tuple(sum(getattr(c, n) for c in counts) for n in ("seen", "sent", "lost", "limited"))
+        names = ("seen", "sent", "lost", "limited")
+        return tuple(sum(getattr(count, name) for count in counts) for name in names)
 
 
 @pytest.fixture
@@ -177,5 +178,5 @@ def test_events_are_chosen_by_their_fields(stub, told, clauses, ports):
 
 def test_a_term_that_is_too_long_is_refused(told):
     """It names the field."""
-    with pytest.raises(ValueError, match="packet.tuple.sport has 2 bytes, not 4"):
+    with pytest.raises(ValueError, match=r"packet\.tuple\.sport has 2 bytes, not 4"):
         EventFilter(((EventTerm("packet.tuple.sport", bytes(4)),),))

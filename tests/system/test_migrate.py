@@ -369,7 +369,7 @@ def test_a_map_without_types_is_named_and_nothing_else_is_disturbed(rig: Rig) ->
     pin_map(rig, "conntrack", 9, UNTYPED)
     swap = rig.put()
     assert {str(carried) for carried in swap.carried} == {
-        "map conntrack, layout 9 to 1: its rows are not carried: layout 9 came without types"
+        "map conntrack, layout 9 to 2: its rows are not carried: layout 9 came without types"
     }
     assert len(rig.call(rig.datapath.table("conntrack").read)) == 0
 

@@ -52,6 +52,8 @@ def test_timeouts_reach_the_object_in_its_units():
     """The defaults are those that the object has by itself."""
     found = {item.source.name: item for item in axoneme_objects(TcConfig())}
     assert found["track.bpf.o"].knobs == {
+        "tc_trace_interval": units(5),
+        "tc_trace_flags": 0x07,
         "tc_timeout_tcp": units(8000),
         "tc_timeout_tcp_syn": units(60),
         "tc_timeout_tcp_fin": units(10),

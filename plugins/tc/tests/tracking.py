@@ -176,6 +176,14 @@ class Tracking:
             {key: _earlier(value[:8], span) + value[8:] for key, value in self.raw().items()}
         )
 
+    def reported_before(self, seconds: float) -> None:
+        """Let the last trace of both sides of each flow be so long ago."""
+        span = units(seconds)
+        at = next(f.offset for f in self.conntrack.layout.value.fields if f.name == "reported[0]")
+        self.overwrite(
+            {k: v[:at] + _before(v[at:], span) + v[at + 8 :] for k, v in self.raw().items()}
+        )
+
     def reasons(self) -> dict[str, int]:
         """Packets dropped by the reason's name since the last reset."""
         return {name: n for name, n in self.pipeline.drop_reasons().items() if n}
@@ -189,6 +197,11 @@ def _blank(table: Any) -> dict[str, Any]:
     return {
         one.name: bytes(one.size) if one.kind == "bytes" else 0 for one in table.layout.value.fields
     }
+
+
+def _before(reported: bytes, span: int) -> bytes:
+    times = (int.from_bytes(reported[at : at + 4], "little") for at in (0, 4))
+    return b"".join(max(0, time - span).to_bytes(4, "little") for time in times)
 
 
 def _earlier(word: bytes, span: int) -> bytes:

@@ -3,9 +3,29 @@
 
 from __future__ import annotations
 
+from enum import Enum
+
 from attrs import field, frozen
 
 from .durations import duration, entries
+
+
+class Aggregation(Enum):
+    """How many of a flow's packets are told of: all of them, or one of many, or none between."""
+
+    NONE = "none"
+    LOW = "low"
+    MEDIUM = "medium"
+    MAXIMUM = "maximum"
+
+
+class TcpFlag(Enum):
+    """A TCP flag that can be asked for."""
+
+    FIN = "fin"
+    SYN = "syn"
+    RST = "rst"
+    ACK = "ack"
 
 
 @frozen
@@ -38,5 +58,12 @@ class TcConfig:
     bpf_ct_timeout_regular_any: int | str = field(default="60s", validator=duration)
     #: The same for other protocols until there is a reply.
     bpf_ct_timeout_regular_any_unreplied: int | str = field(default="30s", validator=duration)
+    #: Of a flow's packets that pass, "medium" tells of one in an interval and of those with certain
+    #: TCP flags, "maximum" of the first and the last only, "none" and "low" of every one.
+    monitor_aggregation: Aggregation = Aggregation.MEDIUM
+    #: The interval, for each side of a flow.
+    monitor_aggregation_interval: int | str = field(default="5s", validator=duration)
+    #: The TCP flags.
+    monitor_aggregation_flags: tuple[TcpFlag, ...] = (TcpFlag.SYN, TcpFlag.FIN, TcpFlag.RST)
     #: Datagrams whose fragments are under way at one time.
     bpf_fragments_map_max: int = field(default=8192, validator=entries)

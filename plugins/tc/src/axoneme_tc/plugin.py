@@ -8,6 +8,7 @@ from importlib.resources import files
 from axoneme import PluginObject, hookimpl
 from axoneme.datapath.conntrack import units
 
+from .aggregation import trace_knobs
 from .config import TcConfig
 from .durations import parse_duration
 
@@ -34,7 +35,7 @@ def axoneme_objects(config: TcConfig) -> list[PluginObject]:
     knobs = {
         "policy": {"tc_allow_host": config.allow_host},
         "forward": {"tc_legacy_routing": config.enable_host_legacy_routing},
-        "track": _timeouts(config),
+        "track": _timeouts(config) | trace_knobs(config),
     }
     sizes = {"track": {"tc_fragments": config.bpf_fragments_map_max}}
     bpf = files("axoneme_tc") / "bpf"

@@ -17,7 +17,8 @@
 #include "conntrack_flow.h"
 #include "conntrack_word.h"
 
-AXN_KNOB(__u32, tc_trace_interval, 37, "between two traces of one side of a flow, units of 2^27 ns");
+AXN_KNOB(__u32, tc_trace_interval, 37,
+	 "between two traces of one side of a flow, units of 2^27 ns");
 AXN_KNOB(__u8, tc_trace_flags, TCP_FIN | TCP_SYN | TCP_RST, "TCP flags that are always traced");
 
 #define CONNTRACK_TRIES 16 /* looks at an entry that others take out and put in meanwhile */
@@ -77,10 +78,11 @@ static __always_inline void trace_if_due(struct packet *packet, const struct flo
 					 struct conntrack_entry *entry, bool reply, __u32 now)
 {
 	__u32 *reported = &entry->reported[reply];
+	bool always = flow->flags & tc_trace_flags;
 
-	if (flow->flags & tc_trace_flags)
+	if (always)
 		packet->flags |= AXN_REPORT;
-	else if (now - *(volatile __u32 *)reported >= tc_trace_interval)
+	if (always || now - *(volatile __u32 *)reported >= tc_trace_interval)
 		trace(packet, reported, now);
 }
 
