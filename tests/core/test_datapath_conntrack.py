@@ -1,48 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Conntrack's clock, the collector's pace, and the sizes of maps by the machine's memory."""
+"""The collector's pace, and the sizes of maps by the machine's memory."""
 
 from __future__ import annotations
 
-import time
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from axoneme.datapath import conntrack
 from axoneme.datapath.collector import (
     LEAST_INTERVAL,
     MOST_INTERVAL,
     Collection,
     next_interval,
 )
-from axoneme.datapath.conntrack import FlowState, Grant, seconds, units
+from axoneme.datapath.conntrack import FlowState, Grant
 from axoneme.datapath.sizes import LEAST_ENTRIES, MOST_ENTRIES, dynamic_entries
 
 GIB = 1 << 30
-
-
-@pytest.mark.parametrize(
-    ("given_seconds", "wanted"), [(0, 1), (0.001, 1), (1, 8), (10, 75), (60, 448), (8000, 59605)]
-)
-def test_a_span_is_never_shorter_in_units(given_seconds, wanted):
-    """A unit is 2^27 ns; what is left over counts as a whole one."""
-    assert units(given_seconds) == wanted
-
-
-@given(st.floats(0.2, 1e7))
-def test_a_span_comes_back_within_a_unit(span):
-    """Seconds to units and back."""
-    assert 0 <= seconds(units(span)) - span < 0.135
-
-
-def test_the_clock_only_goes_on(monkeypatch):
-    """It is the monotonic one: whatever the machine's time is set to, it does not jump."""
-    before = conntrack.now()
-    monkeypatch.setattr(time, "time", lambda: 0.0)
-    monkeypatch.setattr(time, "time_ns", lambda: 0)
-    assert 0 <= conntrack.now() - before <= units(60)
-    assert abs(seconds(conntrack.now()) - time.clock_gettime(time.CLOCK_MONOTONIC)) < 1
 
 
 def test_a_grant_is_taken_apart():

@@ -62,6 +62,7 @@ static __always_inline void churn(struct tc_collect_round *round)
     bpf_map_update_elem(&conntrack, &key, &entry, BPF_NOEXIST);
 }}
 """
+NOW = "static __always_inline __u32 conntrack_now(void)"
 COLLECT = "static __always_inline void collect_one("
 #: What happens between the look and the deed; a wider window shows a weak protocol sooner.
 WINDOW = "for (__u32 turn = 0; turn < 4000; turn++) barrier();"
@@ -115,9 +116,10 @@ def tracker() -> str:
 def collector() -> str:
     """The collector's text with the fast clock and the churn."""
     text = source("conntrack_key.h", "collect.bpf.c")
-    text = replaced(text, "round->now &&", "HAMMER_NOW &&")
+    text = replaced(text, "bpf_jiffies64() >> CONNTRACK_UNIT_SHIFT", "HAMMER_NOW")
+    text = replaced(text, NOW, f"{CLOCK}{NOW}")
     text = replaced(text, "\t\tround->deleted++;", "\t\t{ round->deleted++; churn(round); }")
-    return replaced(text, COLLECT, f"{CLOCK}{CHURN}{COLLECT}")
+    return replaced(text, COLLECT, f"{CHURN}{COLLECT}")
 
 
 @frozen

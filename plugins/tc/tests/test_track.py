@@ -30,7 +30,8 @@ from plugins.tc.tests.tracking import (
 )
 
 from axoneme.datapath import Verdict
-from axoneme.datapath.conntrack import FlowState, now, seconds
+from axoneme.datapath.clock import now, seconds
+from axoneme.datapath.conntrack import FlowState
 from axoneme.model import pack_address
 from axoneme.testing import Node, Packet
 from axoneme.testing.packets import (

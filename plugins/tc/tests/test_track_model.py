@@ -26,7 +26,8 @@ from plugins.tc.tests.tracking import (
     Tracking,
 )
 
-from axoneme.datapath.conntrack import FlowState, now, seconds
+from axoneme.datapath.clock import now, seconds
+from axoneme.datapath.conntrack import FlowState
 from axoneme.testing import Node, scaled
 from axoneme.testing.packets import SCTP, TCP, UDP, Ethernet, IPv4, IPv6
 

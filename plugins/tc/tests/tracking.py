@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from axoneme._bpf import lib
 from axoneme.datapath import Runtime
-from axoneme.datapath.conntrack import read_flows, units
+from axoneme.datapath.clock import units
+from axoneme.datapath.conntrack import read_flows
 from axoneme.host import entry_points
 from axoneme.testing import fake_plugin, plugin_codec, plugin_object
 from axoneme.testing.pipelines import Pipeline

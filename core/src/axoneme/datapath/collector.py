@@ -20,7 +20,6 @@ from axoneme.model import pack_address
 
 from ._formats import layout_of
 from ._iterators import MAP_ITERATOR, MapIterator
-from .conntrack import now
 from .tables import Table
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 
 _COLLECTS = "_collect_conntrack"
 _COUNTED = ("walked", "deleted", "lost", "live")
-_ROUND = dict.fromkeys(("now", "gone", *_COUNTED), "Q")
+_ROUND = dict.fromkeys(("gone", *_COUNTED), "Q")
 _MAPS: dict[str, tuple[str, Format]] = {"round": ("I", _ROUND), "gone": ("16s", "I")}
 #: Addresses whose flows can go at one time.
 MOST_GONE = 4096
@@ -129,7 +128,7 @@ class Collector:
                 self._gone.clear()
 
     def _walk(self, gone: int) -> Collection:
-        self._round.write([(0, {"now": now(), "gone": gone, **dict.fromkeys(_COUNTED, 0)})])
+        self._round.write([(0, {"gone": gone, **dict.fromkeys(_COUNTED, 0)})])
         started = time.perf_counter()
         deque(self._iterator.slices(), 0)
         seconds = time.perf_counter() - started

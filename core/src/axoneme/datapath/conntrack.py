@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Connections as conntrack's map has them, and the clock by which they expire.
+"""Connections as conntrack's map has them. Their times are those of `clock`.
 
-The clock is monotonic, in units of 2^27 ns: to set the machine's time changes nothing. The map is
-read here and never written; see <axoneme/conntrack.h> for who may change an entry, and how.
+The map is read here and never written; see <axoneme/conntrack.h> for who may change an entry, and
+how.
 """
 
 from __future__ import annotations
 
-import time
 from enum import IntFlag
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +21,6 @@ if TYPE_CHECKING:
 
     from .tables import Table
 
-_UNIT_SHIFT = 27
-_UNIT = 1 << _UNIT_SHIFT
-_SECOND = 1_000_000_000
-_CLOCK_MONOTONIC_COARSE = 6
-
 
 class FlowState(IntFlag):
     """enum conntrack_state, but for the direction."""
@@ -39,21 +33,6 @@ class FlowState(IntFlag):
 
 
 _FLIPPED = 128
-
-
-def units(seconds: float) -> int:
-    """A span of time in conntrack's units: never shorter, and never none."""
-    return max(1, -(-int(seconds * _SECOND) // _UNIT))
-
-
-def seconds(span: int) -> float:
-    """The seconds of a span of conntrack's units."""
-    return span * _UNIT / _SECOND
-
-
-def now() -> int:
-    """The present moment on conntrack's clock."""
-    return time.clock_gettime_ns(_CLOCK_MONOTONIC_COARSE) >> _UNIT_SHIFT
 
 
 @frozen
@@ -79,7 +58,7 @@ class Flow:
     dport: int
     proto: int
     state: FlowState
-    #: On conntrack's clock; 0 while it is taken out.
+    #: In the units of `clock`; 0 while it is taken out.
     expiry: int
     created: int
     src_identity: int

@@ -93,18 +93,21 @@ def run_tc(
     struct.pack_into("<I", context, _MARK_AT, mark)
     struct.pack_into("<I", context, _IFINDEX_AT, ifindex)
     struct.pack_into("<Q", context, _STAMP_AT, stamp)
-    code, out, duration = _run(program, packet, bytes(context), repeat)
+    code, out, duration = run_program(program, packet, bytes(context), repeat)
     return TestRun(code, _TC.get(code, Verdict.NEXT), out, duration)
 
 
 def run_xdp(program: int, packet: bytes, *, metadata: bytes = b"", repeat: int = 1) -> TestRun:
     """Run an XDP program, with metadata before the packet where given."""
     context = _XDP_CONTEXT.pack(len(metadata), len(metadata + packet), 0, 0, 0, 0)
-    code, out, duration = _run(program, metadata + packet, context if metadata else b"", repeat)
+    code, out, duration = run_program(
+        program, metadata + packet, context if metadata else b"", repeat
+    )
     return TestRun(code, _XDP.get(code, Verdict.NEXT), out[len(metadata) :], duration)
 
 
-def _run(program: int, packet: bytes, context: bytes, repeat: int) -> tuple[int, bytes, int]:
+def run_program(program: int, packet: bytes, context: bytes, repeat: int) -> tuple[int, bytes, int]:
+    """Run a program on a packet and a context: what it returned, the packet, ns of one run."""
     room = len(packet) + _GROWTH
     out, size = ffi.new("char[]", room), ffi.new("uint32_t *", room)
     retval, duration = ffi.new("uint32_t *"), ffi.new("uint32_t *")

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from axoneme.datapath.conntrack import units
+from axoneme.datapath.clock import units
 
 from .config import Aggregation, TcpFlag
 from .durations import parse_duration

@@ -6,7 +6,7 @@ from __future__ import annotations
 from importlib.resources import files
 
 from axoneme import PluginObject, hookimpl
-from axoneme.datapath.conntrack import units
+from axoneme.datapath.clock import units
 
 from .aggregation import trace_knobs
 from .config import TcConfig

@@ -12,7 +12,7 @@
 AXN_KNOB(__u64, tc_hammer_base, 0, "when the test began, in ns of the monotonic clock");
 AXN_KNOB(__u32, tc_hammer_lasting, 0, "how long a flow lasts, units");
 
-#define bpf_ktime_get_coarse_ns()	((bpf_ktime_get_ns() - tc_hammer_base) << 19)
+#define bpf_jiffies64()	((bpf_ktime_get_ns() - tc_hammer_base) >> 3)
 
 #define HAMMER_OWN	32	/* flows of each of two CPUs */
 #define HAMMER_SHARED	8

@@ -16,7 +16,6 @@
 #define TC_COLLECT_SLICE 256
 
 struct tc_collect_round {
-	__u64 now; /* when the walk began; an iterator cannot read conntrack's clock */
 	__u64 gone; /* addresses in tc_collect_gone */
 	__u64 walked; /* elements looked at */
 	__u64 deleted;
@@ -25,7 +24,7 @@ struct tc_collect_round {
 };
 
 /* One row, that of the walk that is under way. */
-AXN_MAP(ARRAY, tc_collect_round, 1, __u32, struct tc_collect_round);
+AXN_MAP(ARRAY, tc_collect_round, 1, __u32, struct tc_collect_round) AXN_LAYOUT(2);
 
 /* Addresses whose flows go, whatever their time. */
 AXN_MAP(HASH, tc_collect_gone, 4096, union address, __u32);
@@ -89,7 +88,7 @@ static __always_inline void collect_one(struct tc_collect_round *round, const st
 	identity = entry->src_identity;
 	if (!expiry_of(word))
 		return; /* another's, who deletes it */
-	if (expiry_of(word) >= round->now && !(round->gone && is_gone(&key)))
+	if (!is_over(word, conntrack_now()) && !(round->gone && is_gone(&key)))
 		round->live++;
 	else if (take_out(entry, &key, word)) {
 		round->deleted++;

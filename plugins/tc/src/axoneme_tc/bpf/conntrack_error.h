@@ -101,5 +101,5 @@ static __noinline bool is_related(struct __sk_buff *ctx, const struct packet *pa
 	if (!entry)
 		return false;
 	word = READ_WORD(entry->word);
-	return is_alive(word, hash_of(&flow->key, seed)) && expiry_of(word) >= conntrack_now();
+	return is_alive(word, hash_of(&flow->key, seed)) && !is_over(word, conntrack_now());
 }

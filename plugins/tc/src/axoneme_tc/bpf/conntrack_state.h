@@ -8,11 +8,11 @@
 
 #include <axoneme/plugin.h>
 
-AXN_KNOB(__u32, tc_timeout_tcp, 59605, "an established TCP or SCTP flow lasts, units of 2^27 ns");
-AXN_KNOB(__u32, tc_timeout_tcp_syn, 448, "one that is being opened lasts");
-AXN_KNOB(__u32, tc_timeout_tcp_fin, 75, "one that is closed or reset lasts");
-AXN_KNOB(__u32, tc_timeout_any, 448, "a flow of another protocol lasts that was replied to");
-AXN_KNOB(__u32, tc_timeout_any_new, 224, "one lasts that was not");
+AXN_KNOB(__u32, tc_timeout_tcp, 62500, "an established TCP or SCTP flow lasts, units of 2^5 jiffies");
+AXN_KNOB(__u32, tc_timeout_tcp_syn, 469, "one that is being opened lasts");
+AXN_KNOB(__u32, tc_timeout_tcp_fin, 79, "one that is closed or reset lasts");
+AXN_KNOB(__u32, tc_timeout_any, 469, "a flow of another protocol lasts that was replied to");
+AXN_KNOB(__u32, tc_timeout_any_new, 235, "one lasts that was not");
 
 #define TCP_FIN		0x01
 #define TCP_SYN		0x02

@@ -23,10 +23,13 @@
 
 #define READ_WORD(word)		(*(const volatile __u64 *)&(word))
 
-/* A clock that costs nothing and that nobody sets: it only goes on. */
+/*
+ * A clock that nobody sets: it only goes on. The verifier makes one load of it, where any other clock
+ * is a call. It comes round after years.
+ */
 static __always_inline __u32 conntrack_now(void)
 {
-	return bpf_ktime_get_coarse_ns() >> CONNTRACK_UNIT_SHIFT;
+	return bpf_jiffies64() >> CONNTRACK_UNIT_SHIFT;
 }
 
 static __always_inline __u64 word_of(__u32 expiry, __u8 state, __u64 hash)
@@ -38,6 +41,11 @@ static __always_inline __u64 word_of(__u32 expiry, __u8 state, __u64 hash)
 static __always_inline __u32 expiry_of(__u64 word)
 {
 	return word >> CONNTRACK_EXPIRY_SHIFT;
+}
+
+static __always_inline bool is_over(__u64 word, __u32 now)
+{
+	return (__s32)(expiry_of(word) - now) < 0;
 }
 
 static __always_inline __u8 state_of(__u64 word)

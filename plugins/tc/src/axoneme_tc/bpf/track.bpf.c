@@ -17,8 +17,8 @@
 #include "conntrack_flow.h"
 #include "conntrack_word.h"
 
-AXN_KNOB(__u32, tc_trace_interval, 37,
-	 "between two traces of one side of a flow, units of 2^27 ns");
+AXN_KNOB(__u32, tc_trace_interval, 40,
+	 "between two traces of one side of a flow, units of 2^5 jiffies");
 AXN_KNOB(__u8, tc_trace_flags, TCP_FIN | TCP_SYN | TCP_RST, "TCP flags that are always traced");
 
 #define CONNTRACK_TRIES 16 /* looks at an entry that others take out and put in meanwhile */
@@ -132,7 +132,7 @@ static __always_inline enum found look(struct packet *packet, const struct flow 
 		return FOUND_NOTHING;
 	state = state_of(word);
 	reply = flow->flipped != !!(state & CONNTRACK_FLIPPED);
-	if (expiry_of(word) < now || (is_opening(flow->flags) && is_closed(state))) {
+	if (is_over(word, now) || (is_opening(flow->flags) && is_closed(state))) {
 		return probe ? FOUND_NOTHING : end(entry, flow, word);
 	}
 	/* Against the direction of a flow that is there: no reply, whatever the ports say. */

@@ -16,7 +16,7 @@
 
 #include <axoneme/abi.h>
 
-#define CONNTRACK_UNIT_SHIFT	27	/* a unit of time is 2^27 ns, 0.134 s, of the monotonic clock */
+#define CONNTRACK_UNIT_SHIFT	5	/* a unit of time is 2^5 jiffies: 0.128 s where there are 250 a second */
 
 /* Bits of the state in the word. */
 enum conntrack_state {
