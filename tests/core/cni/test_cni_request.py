@@ -29,6 +29,12 @@ def line(config=None, **fields):
     return json.dumps(FIELDS | {"config": text} | fields).encode()
 
 
+def labelled(command="ADD", **label):
+    """A request with a label that is right, and another one."""
+    labels = [{"key": "tier", "value": "front"}, label]
+    return line({"args": {"cni": {"labels": labels}}}, command=command)
+
+
 def test_a_request_of_kubernetes_is_read_whole():
     """Pod, labels and what the runtime hands on are in it."""
     labels = [{"key": "app", "value": "web"}, {"key": "bare"}]
@@ -91,6 +97,17 @@ def test_gc_says_which_attachments_stay():
         (line("[]"), Code.NOT_DECODED, "stdin"),
         (line({"name": 7}), Code.NOT_DECODED, "$.name"),
         (line({"args": {"cni": {"labels": {"a": "b"}}}}), Code.NOT_DECODED, "$.args.cni.labels"),
+        (labelled(key="a=b"), Code.INVALID_CONFIG, "labels[1]: 'a=b' is no key"),
+        (labelled(key=""), Code.INVALID_CONFIG, "'' is no key"),
+        (labelled(key="Example.com/app"), Code.INVALID_CONFIG, "'Example.com/app' is no key"),
+        (labelled(key="a" * 64), Code.INVALID_CONFIG, "63"),
+        (
+            labelled(key="app", value="a b"),
+            Code.INVALID_CONFIG,
+            "'a b' is no value of the label",
+        ),
+        (labelled(key="app", value="v" * 64), Code.INVALID_CONFIG, "63"),
+        (labelled(key="tier", value="back"), Code.INVALID_CONFIG, "tier is 'front' and 'back'"),
         (line({"name": ""}), Code.INVALID_CONFIG, "no name"),
         (line({"cniVersion": "0.2.0"}), Code.INCOMPATIBLE_VERSION, "'0.2.0'"),
         (line({"cniVersion": "0.3.1"}, command="CHECK"), Code.INCOMPATIBLE_VERSION, "0.4.0"),
@@ -109,6 +126,23 @@ def test_a_del_is_not_refused_for_what_it_does_not_need():
     """A pod must be able to end: no namespace any more, and words that make no sense."""
     request = read_request(line(command="DEL", netns="", args="x;K8S_POD_NAME=A/B"))
     assert request.pod == ("default", "c0ffee")
+
+
+@pytest.mark.parametrize("command", ["DEL", "CHECK", "GC"])
+def test_only_an_add_is_refused_for_a_label(command):
+    """The others ask for a pod that is there, whatever its labels."""
+    assert read_request(labelled(command, key="a=b")).command is Command(command)
+
+
+@given(st.from_regex(r"([a-z0-9]([a-z0-9.-]{0,60}[a-z0-9])?/)?[A-Za-z0-9][A-Za-z0-9_.-]{0,20}"))
+def test_a_label_that_is_taken_is_one_of_kubernetes(key):
+    """No key that is taken has a character by which files and maps tell it from its value."""
+    try:
+        taken = read_request(labelled(key=key, value="x")).config.labels
+    except CniError:
+        return
+    assert taken[key] == "x"
+    assert not set(key) & set("=:, \n\0")
 
 
 @settings(deadline=None)

@@ -11,6 +11,7 @@ import pytest
 from axoneme import model
 from axoneme.model import RESERVED, Labels, Reserved, pod_labels
 from axoneme.model.identity import cidr_identity
+from axoneme.model.labels import own_labels
 from axoneme.model.selector import Operator, Requirement, Selector
 
 
@@ -57,6 +58,15 @@ def test_a_pod_cannot_pretend_another_namespace():
     """A label of the pod does not hide the one that says where it is."""
     labels = pod_labels("front", {"io.kubernetes.pod.namespace": "back"}, {})
     assert labels["k8s:io.kubernetes.pod.namespace"] == "front"
+
+
+def test_a_pod_cannot_pass_for_one_of_a_namespace_with_other_labels():
+    """Who may write a pod's labels may not write its namespace's: such keys do not count."""
+    keys = ["io.cilium.k8s.namespace.labels.team", "io.cilium.k8s.policy.cluster"]
+    labels = pod_labels("front", {**dict.fromkeys(keys, "forged"), "app": "web"}, {})
+    assert "forged" not in labels.values()
+    assert labels["k8s:app"] == "web"
+    assert own_labels(labels) == {"app": "web"}
 
 
 def test_reserved_identities_have_their_labels():

@@ -15,7 +15,7 @@ from attrs import define, evolve, field
 
 from axoneme.datapath import Remote
 from axoneme.model.identity import Identity, Reserved
-from axoneme.model.labels import K8S, NAMESPACE_LABEL, Labels, pod_labels
+from axoneme.model.labels import Labels, own_labels, pod_labels
 from axoneme.sources import EndpointRecord
 from axoneme.sources.manifests import ManifestReader
 
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from axoneme.sources.manifests import Manifests
 
 _NO_LABELS = Labels({})
-#: The labels of a pod's identity that are not the pod's own begin with one of these.
-_NOT_OWN = (f"{K8S}:io.kubernetes.pod.namespace", f"{K8S}:io.cilium.k8s.")
 _U16 = 0xFFFF
 
 
@@ -215,7 +213,7 @@ class Cluster:
         for record in self.own_endpoints():
             if record.identity <= Reserved.WORLD_IPV6 or not record.labels:
                 continue
-            own = _own_labels(record.labels)
+            own = own_labels(record.labels)
             labels, ports = self._described(record.namespace, record.name, own)
             if (labels, ports) != (record.labels, record.named_ports):
                 number = self.source.identities.of(labels)
@@ -311,12 +309,3 @@ class Cluster:
         """Make the maps hold what they should; what they did not."""
         self._put_addresses()
         return self.policies.repair()
-
-
-def _own_labels(labels: Labels) -> dict[str, str]:
-    """The labels that a pod itself has, without their source."""
-    own = {key: value for key, value in labels.items() if not key.startswith(_NOT_OWN)}
-    return {key.removeprefix(f"{K8S}:"): value for key, value in own.items()}
-
-
-assert NAMESPACE_LABEL.startswith(_NOT_OWN)

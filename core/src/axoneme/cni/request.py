@@ -13,9 +13,10 @@ from attrs import field, frozen
 from axoneme.cni.errors import CniError, Code
 from axoneme.cni.executable import VERSIONS
 from axoneme.errors import nearest
+from axoneme.model.labels import is_label_key, is_label_value
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 _CONTAINER = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.\-]*")
 _IFNAME = re.compile(r"(?!\.{1,2}$)[^/:\s\0]{1,15}")
@@ -88,7 +89,7 @@ class _Config(msgspec.Struct):
 class NetworkConfig:
     """The network's configuration; `attachments` are those that GC leaves, None if none are named.
 
-    `labels` are those of the convention args.cni.labels.
+    `labels` are those of the convention args.cni.labels, which an ADD has.
     """
 
     version: str
@@ -179,13 +180,40 @@ def _read_config(command: Command, text: str) -> NetworkConfig:
     return NetworkConfig(
         config.cniVersion,
         config.name,
-        {label.key: label.value for label in config.args.cni.labels},
+        _labels(config.args.cni.labels, command),
         config.prevResult,
         config.runtimeConfig,
         None
         if config.attachments is None
         else frozenset((one.containerID, one.ifname) for one in config.attachments),
     )
+
+
+def _labels(sent: Iterable[_Label], command: Command) -> dict[str, str]:
+    """The labels by key, as Kubernetes takes them; only an ADD is refused for one that is wrong."""
+    labels: dict[str, str] = {}
+    if command is not Command.ADD:
+        return labels
+    for number, label in enumerate(sent):
+        at = f"args.cni.labels[{number}]"
+        if not is_label_key(label.key):
+            raise CniError(
+                Code.INVALID_CONFIG,
+                f"{at}: {label.key[:64]!r} is no key of a label: up to 63 letters, digits, '-', "
+                "'_' and '.', and before them a domain and a '/' if you like",
+            )
+        if not is_label_value(label.value):
+            raise CniError(
+                Code.INVALID_CONFIG,
+                f"{at}: {label.value[:64]!r} is no value of the label {label.key}: up to 63 "
+                "letters, digits, '-', '_' and '.'",
+            )
+        if labels.setdefault(label.key, label.value) != label.value:
+            raise CniError(
+                Code.INVALID_CONFIG,
+                f"{at}: the label {label.key} is {labels[label.key]!r} and {label.value!r}",
+            )
+    return labels
 
 
 def _check_environment(command: Command, sent: _Line) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -20,6 +21,13 @@ NAMESPACE: Final = "k8s:io.kubernetes.pod.namespace"
 NAMESPACE_LABEL: Final = "k8s:io.cilium.k8s.namespace.labels."
 SERVICE_ACCOUNT: Final = "k8s:io.cilium.k8s.policy.serviceaccount"
 CLUSTER: Final = "k8s:io.cilium.k8s.policy.cluster"
+#: Keys that begin with one of these say where a pod is: what the pod itself says of it is no label.
+_NOT_OWN: Final = ("io.kubernetes.pod.namespace", "io.cilium.k8s.")
+
+_NAME: Final = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
+_DOMAIN: Final = r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?"
+_KEY = re.compile(rf"(?:{_DOMAIN}/)?{_NAME}")
+_VALUE = re.compile(rf"(?:{_NAME})?")
 
 #: What Kubernetes puts on each pod anew: a pod of its own identity each would be the result.
 LEFT_OUT: Final = frozenset(
@@ -101,6 +109,16 @@ class Labels(Mapping[str, str]):
         return f"Labels({str(self)!r})"
 
 
+def is_label_key(text: str) -> bool:
+    """Whether Kubernetes takes a text as the key of a label: app, or example.com/app."""
+    return _KEY.fullmatch(text) is not None
+
+
+def is_label_value(text: str) -> bool:
+    """Whether Kubernetes takes a text as the value of a label, which may be empty."""
+    return _VALUE.fullmatch(text) is not None
+
+
 def pod_labels(
     namespace: str,
     labels: Mapping[str, str],
@@ -108,8 +126,19 @@ def pod_labels(
     service_account: str = "default",
     cluster: str = "default",
 ) -> Labels:
-    """Return the labels that make a pod's identity; those in LEFT_OUT do not count."""
-    kept = {f"{K8S}:{key}": value for key, value in labels.items() if key not in LEFT_OUT}
+    """Return the labels that make a pod's identity.
+
+    Those in LEFT_OUT do not count. Nor do those that would put the pod elsewhere: a pod must not
+    pass for one of a namespace that has other labels.
+    """
+    counted = {k: v for k, v in labels.items() if k not in LEFT_OUT and not k.startswith(_NOT_OWN)}
+    kept = {f"{K8S}:{key}": value for key, value in counted.items()}
     of_namespace = {NAMESPACE_LABEL + key: value for key, value in namespace_labels.items()}
     own = {NAMESPACE: namespace, SERVICE_ACCOUNT: service_account, CLUSTER: cluster}
     return Labels.of(kept | of_namespace | own)
+
+
+def own_labels(labels: Mapping[str, str]) -> dict[str, str]:
+    """Return the labels that a pod itself has, of those that make its identity."""
+    bare = {key.removeprefix(f"{K8S}:"): value for key, value in labels.items()}
+    return {key: value for key, value in bare.items() if not key.startswith(_NOT_OWN)}

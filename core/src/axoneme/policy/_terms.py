@@ -5,9 +5,16 @@ from __future__ import annotations
 
 import re
 from ipaddress import IPv6Network, ip_network
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from axoneme.model.labels import K8S, LEFT_OUT, NAMESPACE, NAMESPACE_LABEL
+from axoneme.model.labels import (
+    K8S,
+    LEFT_OUT,
+    NAMESPACE,
+    NAMESPACE_LABEL,
+    is_label_key,
+    is_label_value,
+)
 from axoneme.model.policy import HIGHEST_PORT
 from axoneme.model.selector import Operator, Requirement
 
@@ -18,9 +25,6 @@ if TYPE_CHECKING:
     from axoneme.policy._faults import Faults, Path
     from axoneme.policy._wire import Expression, LabelSelector
 
-_NAME: Final = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
-_KEY = re.compile(rf"(?:[a-z0-9.-]{{1,253}}/)?{_NAME}")
-_VALUE = re.compile(rf"(?:{_NAME})?")
 _PORT_NAME = re.compile(r"(?=.*[a-z])(?!.*--)[a-z0-9](?:[a-z0-9-]{0,13}[a-z0-9])?")
 _OBJECT_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
 _NAMESPACE_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
@@ -87,7 +91,7 @@ def _key(name: str, key_of: Callable[[str], str], faults: Faults, path: Path) ->
         faults.add(path, str(error))
         return name
     bare = key.partition(":")[2]
-    if not _KEY.fullmatch(bare.removeprefix(NAMESPACE_LABEL.partition(":")[2])):
+    if not is_label_key(bare.removeprefix(NAMESPACE_LABEL.partition(":")[2])):
         faults.add(path, f"{name!r} is no key of a label")
     elif bare in LEFT_OUT:
         sentence = "identities leave this label out, since every pod has another: it never matches"
@@ -96,7 +100,7 @@ def _key(name: str, key_of: Callable[[str], str], faults: Faults, path: Path) ->
 
 
 def _check_value(value: str, faults: Faults, path: Path) -> None:
-    if not _VALUE.fullmatch(value):
+    if not is_label_value(value):
         faults.add(path, f"{value!r} is no value of a label")
 
 

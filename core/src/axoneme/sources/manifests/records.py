@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from attrs import field, frozen
+
+from axoneme.model.labels import is_label_key, is_label_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,20 +20,15 @@ if TYPE_CHECKING:
 NAME_LABEL = "kubernetes.io/metadata.name"
 
 
-_NAME = r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
-_KEY = re.compile(rf"([a-z0-9.-]{{1,253}}/)?{_NAME}")
-_VALUE = re.compile(rf"({_NAME})?")
-
-
 def _frozen(value: Mapping[str, str]) -> Mapping[str, str]:
     return MappingProxyType(dict(value))
 
 
 def _labels(_: object, __: object, value: Mapping[str, str]) -> None:
     for key, text in value.items():
-        if not _KEY.fullmatch(key):
+        if not is_label_key(key):
             raise ValueError(f"{key[:64]!r} is no key of a label")
-        if not _VALUE.fullmatch(text):
+        if not is_label_value(text):
             raise ValueError(f"{text[:64]!r} is no value of a label: that of {key}")
 
 
