@@ -102,6 +102,24 @@ def test_an_agent_that_is_killed_among_adds_leaves_nothing_half(agent, runtime, 
         runtime.add(containers[0])
 
 
+def test_a_del_that_was_kept_while_the_agent_runs_is_done(agent, runtime):
+    """Its executable died before it asked again: the agent looks into the queue by itself."""
+    one, two = runtime.container(), runtime.container()
+    with agent:
+        runtime.add(one)
+        runtime.add(two)
+    assert runtime.run("DEL", one).code == 0
+    (path,) = (agent.run_dir / "cni-queue").iterdir()
+    request = path.read_bytes()
+    path.unlink()
+    with agent:
+        path.write_bytes(request)
+        agent.wait_for(lambda: not path.exists(), "the DEL to be done")
+        assert one.links() == set()
+        assert two.links() == {"eth0"}
+        assert agent.ask("status")["problems"] == []
+
+
 def test_a_node_without_a_pool_says_so(agent, runtime):
     """STATUS and ADD name what is missing; nothing is left."""
     agent.configure(["tc"])

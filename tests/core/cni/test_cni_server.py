@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import stat
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -41,9 +42,9 @@ class Handler:
     delete = check = status = gc = _note
 
 
-def ask(handler, sent):
+def ask(handler, sent, run_dir=Path("/nonexistent")):
     """The exit code and the document of an answer."""
-    head, _, output = asyncio.run(answer(sent, handler)).partition(b"\n")
+    head, _, output = asyncio.run(answer(sent, handler, run_dir)).partition(b"\n")
     code, length = map(int, head.split())
     assert length == len(output)
     return code, json.loads(output) if output else None
@@ -180,6 +181,24 @@ def test_a_kept_request_that_fails_stays_and_is_named(tmp_path):
     assert "not now" in problem
     assert asyncio.run(do_kept(tmp_path, Handler())) == []
     assert not path.exists()
+
+
+def test_a_fault_in_one_kept_request_stops_no_other(tmp_path):
+    """The agent starts, names it, and does the others."""
+    kept(tmp_path, "a.json", line(command="DEL"))
+    kept(tmp_path, "b.json", line(command="DEL", containerId="b"))
+    handler = Handler(RuntimeError("a fault"))
+    assert len(asyncio.run(do_kept(tmp_path, handler))) == 2
+    assert handler.asked == ["DEL c0ffee eth0", "DEL b eth0"]
+
+
+def test_a_device_that_is_added_again_is_not_taken_away_by_what_was_kept(tmp_path):
+    """A container that starts again has the name it had; requests for other devices stay."""
+    old = kept(tmp_path, "a.json", line(command="DEL"))
+    other = kept(tmp_path, "b.json", line(command="DEL", containerId="b"))
+    third = kept(tmp_path, "c.json", line(command="DEL", ifname="eth1"))
+    assert ask(Handler(), line(), tmp_path)[0] == 0
+    assert [path.exists() for path in (old, other, third)] == [False, True, True]
 
 
 @pytest.mark.parametrize("data", [b"", b"half of a requ", line(command="ADD"), b"\xff" * 9])

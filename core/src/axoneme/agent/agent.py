@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field, fields
 
-from axoneme.cni import Attachments, serve_cni
+from axoneme.cni import Attachments, do_kept, serve_cni
 from axoneme.config import AgentConfig, read_config
 from axoneme.errors import AxonemeError
 from axoneme.net import Netlink
@@ -91,7 +91,7 @@ class Agent:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopped.set)
         loop.add_signal_handler(signal.SIGHUP, self.reload)
-        run_dir = self.engine.configuration.agent.run_dir
+        run_dir = self._run_dir
         # What changes from here on is told, also while what there is is put in effect.
         with Watcher(self._directories()) as watcher:
             await self.put_in_effect()
@@ -106,6 +106,10 @@ class Agent:
                 await asyncio.gather(*tasks, return_exceptions=True)
         self.pods.close()
         self.engine.close()
+
+    @property
+    def _run_dir(self) -> Path:
+        return self.engine.configuration.agent.run_dir
 
     def _methods(self) -> Mapping[str, object]:
         return {
@@ -222,6 +226,8 @@ class Agent:
             await asyncio.sleep(_REPAIR_PERIOD)
             for finding in reconcilers.repair():
                 self._note(str(finding))
+            for problem in await do_kept(self._run_dir, self.pods):
+                self._note(problem)
             self._note_cluster()
 
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 from axoneme.cni.attachments import Attachment, Attachments
 from axoneme.cni.errors import CniError, Code
 from axoneme.cni.install import install, uninstall
+from axoneme.cni.kept import do_kept
 from axoneme.cni.request import CniRequest, Command, NetworkConfig, read_request
 from axoneme.cni.results import CniResult
-from axoneme.cni.server import CniHandler, do_kept, serve_cni
+from axoneme.cni.server import CniHandler, serve_cni
 
 __all__ = [
     "Attachment",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The agent's end of the CNI: a socket for root only, and what was asked while no agent ran.
+"""The agent's end of the CNI: a socket for root only, on which runtimes ask.
 
 In: one JSON object in a line (see `executable`). Out: a line with the exit code and a length, and
 behind it as many bytes for the executable to print. Whatever comes in, the answer is an error of
@@ -16,7 +16,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from axoneme.cni.errors import CniError, Code
-from axoneme.cni.executable import QUEUE, SOCKET, VERSIONS
+from axoneme.cni.executable import SOCKET, VERSIONS
+from axoneme.cni.kept import do_kept, forget_kept
 from axoneme.cni.request import Command, read_request
 from axoneme.errors import AxonemeError
 
@@ -69,7 +70,7 @@ async def serve_cni(run_dir: Path, handler: CniHandler) -> AsyncIterator[None]:
             await ready.wait()
             line = await reader.readline()
             busy.add(task)
-            writer.write(await answer(line, handler))
+            writer.write(await answer(line, handler, run_dir))
             await writer.drain()
         except (ConnectionError, ValueError):
             pass  # the runtime left, or its line is longer than any request
@@ -84,7 +85,8 @@ async def serve_cni(run_dir: Path, handler: CniHandler) -> AsyncIterator[None]:
         os.umask(mask)
     try:
         # In this order: whoever keeps a request asks once more behind it.
-        await do_kept(run_dir, handler)
+        for problem in await do_kept(run_dir, handler):
+            _log.error("%s", problem)
         ready.set()
         yield
     finally:
@@ -102,40 +104,17 @@ def _free(run_dir: Path) -> Path:
     return path
 
 
-async def do_kept(run_dir: Path, handler: CniHandler) -> list[str]:
-    """Do what was asked while no agent ran; a sentence for each request that failed and stays."""
-    problems = []
-    for path in sorted((run_dir / QUEUE).glob("[!.]*.json")):
-        try:
-            request = _kept(path)
-        except FileNotFoundError:
-            continue  # its executable found us after all
-        except CniError as error:
-            _log.error("%s is no request, and goes: %s", path, error)
-            path.unlink(missing_ok=True)
-            continue
-        try:
-            await handler.delete(request)
-        except AxonemeError as error:
-            problems.append(f"{path}: {request}: {error}")
-            continue
-        path.unlink(missing_ok=True)
-    return problems
+async def answer(line: bytes, handler: CniHandler, run_dir: Path) -> bytes:
+    """Do one request, and return what the executable is to exit with and to print.
 
-
-def _kept(path: Path) -> CniRequest:
-    request = read_request(path.read_bytes())
-    if request.command is not Command.DEL:
-        raise CniError(Code.INVALID_ENVIRONMENT, "only a DEL is ever kept")
-    return request
-
-
-async def answer(line: bytes, handler: CniHandler) -> bytes:
-    """Do one request, and return what the executable is to exit with and to print."""
+    What was kept for a device in `run_dir` is over when it is added.
+    """
     version = VERSIONS[-1]
     try:
         request = read_request(line)
         version = request.config.version
+        if request.command is Command.ADD:
+            forget_kept(run_dir, request)
         document = await _do(request, handler)
     except CniError as error:
         return _failed(version, error)
