@@ -130,6 +130,30 @@ def test_an_endpoint_without_a_device_is_named(agent):
         assert pod.ifname in problem
 
 
+def test_status_says_how_other_nodes_are_reached(agent):
+    """The mode, the nodes, and every byte that is taken from a packet to them."""
+    with agent:
+        network = agent.ask("status")["network"]
+        assert (network["mode"], network["mtu"]["route"]) == ("native", 1500)
+    agent.configure(["tc"], 'routing-mode = "tunnel"\n')
+    with agent:
+        network = agent.ask("status")["network"]
+        assert (network["mode"], network["mtu"]["route"]) == ("tunnel", 1450)
+        shown = " ".join(command(agent, "status").stdout.split())
+        assert "network tunnel, no other node" in shown
+        assert "-8 VXLAN header (vxlan over IPv4)" in shown
+
+
+def test_what_is_left_of_a_broken_attachment_is_named(agent):
+    """Its pod's addresses are not known: who looks must find out which file it is."""
+    path = agent.run_dir / "attachments" / "c0ffee@eth0.json"
+    path.parent.mkdir(parents=True)
+    path.write_text('{"container_id": "c0ffee"')
+    with agent:
+        (problem,) = agent.ask("status")["problems"]
+        assert str(path) in problem
+
+
 def test_the_socket_is_for_root_only(agent):
     """Mode 0600, in a directory of mode 0700."""
     with agent:

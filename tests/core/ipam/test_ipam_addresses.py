@@ -125,3 +125,10 @@ def test_no_two_owners_ever_have_one_address(steps):
     held = [address for owned in addresses.owners.values() for address in owned]
     assert len(held) == len(set(held)) == addresses.pools[0].used
     assert all(addresses.pools[0].holds(address) for address in held)
+
+
+def test_a_node_without_networks_says_nothing_of_addresses_that_others_gave():
+    """It is said of each pod otherwise, at every start."""
+    addresses = NodeAddresses([])
+    assert addresses.restore({"a": [ip_address("10.9.0.1")]}) == []
+    assert addresses.owners == {"a": (ip_address("10.9.0.1"),)}

@@ -31,8 +31,10 @@ from .server import serve
 from .status import describe, exposition
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
+
+    from axoneme.datapath import Carried
 
 _log = logging.getLogger(__name__)
 #: Seconds between two looks at whether everything still is as we left it.
@@ -70,8 +72,12 @@ class Agent:
         source = EmbeddedSource(engine.configuration.agent.state_dir)
         source.create()
         cluster = Cluster.open(engine, source)
-        agent = cls(config_path, engine, cluster, open_pods(cluster))
+        pods, problems = open_pods(cluster)
+        agent = cls(config_path, engine, cluster, pods)
         agent._config_text = text
+        for problem in problems:
+            agent._note(problem)
+        agent._tell_of_carried(engine.datapath.carried)
         return agent
 
     async def put_in_effect(self) -> None:
@@ -82,6 +88,7 @@ class Agent:
         self.cluster.sync_manifests()
         self.sync()
         stale = self.engine.forget_others()
+        self._tell_of_carried(self.engine.datapath.carried)
         if stale:
             _log.info("removed what an earlier agent left: %s", ", ".join(stale))
 
@@ -134,7 +141,16 @@ class Agent:
             return self._note(f"the swap is refused, the old datapath stays: {applied.refusal}")
         text = f"swapped {applied.swap.updated} places in {applied.swap.seconds * 1e3:.1f} ms"
         _log.info("%s", text)
+        self._tell_of_carried(applied.swap.carried)
         return text
+
+    def _tell_of_carried(self, carried: Iterable[Carried]) -> None:
+        """Say what became of rows whose map has another layout now; a loss is a problem."""
+        for one in carried:
+            if one.problem or one.left:
+                self._note(str(one))
+            else:
+                _log.info("%s", one)
 
     def _note_fixed(self, before: AgentConfig, after: AgentConfig) -> None:
         """Name the keys that were changed and are read at the start only."""
@@ -231,8 +247,8 @@ class Agent:
             self._note_cluster()
 
 
-def open_pods(cluster: Cluster) -> PodNetwork:
-    """The CNI of a node, with the addresses that its pods have had."""
+def open_pods(cluster: Cluster) -> tuple[PodNetwork, list[str]]:
+    """The CNI of a node, with the addresses that its pods have had, and what is wrong with them."""
     run_dir = cluster.engine.configuration.agent.run_dir
     run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     attachments = Attachments(run_dir / "attachments")
@@ -240,9 +256,8 @@ def open_pods(cluster: Cluster) -> PodNetwork:
     owners |= {one.owner: one.addresses for one in attachments.all()}
     for one in attachments.all():
         owners.pop(f"{one.namespace}/{one.name}", None)
-    for problem in cluster.member.addresses.restore(owners):
-        _log.error("%s", problem)
-    return PodNetwork(
+    problems = [*map(str, attachments.problems), *cluster.member.addresses.restore(owners)]
+    pods = PodNetwork(
         netlink=Netlink(),
         attachments=attachments,
         addresses=cluster.member.addresses,
@@ -252,3 +267,4 @@ def open_pods(cluster: Cluster) -> PodNetwork:
         budget=cluster.engine.network.budget(),
         node_addresses=cluster.member.record.addresses,
     )
+    return pods, problems

@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from axoneme.datapath import all_stages, trunk
+from axoneme.errors import AxonemeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from axoneme.agent.agent import Agent
     from axoneme.agent.engine import Engine
+    from axoneme.agent.node_network import NodeNetwork
     from axoneme.datapath import Datapath
 
 
@@ -27,6 +29,7 @@ def describe(agent: Agent) -> dict[str, Any]:
         "seconds": round(time.time() - agent.started, 3),
         "config": str(agent.config_path),
         "kernel": os.uname().release,
+        "network": describe_network(agent.engine.network),
         "plugins": describe_plugins(agent.engine),
         "trunks": describe_trunks(datapath),
         "endpoints": [
@@ -54,6 +57,24 @@ def describe(agent: Agent) -> dict[str, Any]:
         "maps": datapath.maps.fill(),
         "drift": [str(drift) for drift in datapath.drift()],
         "problems": agent.problems,
+    }
+
+
+def describe_network(network: NodeNetwork) -> dict[str, Any]:
+    """How pods of other nodes are reached, and what a packet to them may have."""
+    mtu: dict[str, Any] = {"device": network.mtu}
+    try:
+        budget = network.budget()
+    except AxonemeError as error:
+        mtu |= {"route": 0, "budget": [str(error)]}
+    else:
+        mtu |= {"route": budget.route, "budget": budget.explain()}
+    return {
+        "mode": network.mode.value,
+        "uplinks": list(network.uplinks),
+        "nodes": sorted(node.name for node in network.others),
+        "mtu": mtu,
+        "problems": list(network.problems),
     }
 
 

@@ -79,11 +79,23 @@ def endpoint_table(endpoints: Sequence[dict[str, Any]]) -> Table:
     return table
 
 
+def network_lines(network: dict[str, Any]) -> list[str]:
+    """How other nodes' pods are reached, and how long a packet to them may be."""
+    nodes, mtu = network["nodes"], network["mtu"]
+    to = f"to {', '.join(nodes)}" if nodes else "no other node"
+    via = f" over {', '.join(network['uplinks'])}" if network["uplinks"] else ""
+    return [
+        escape(f"network {network['mode']}, {to}{via}"),
+        escape(f"mtu {mtu['route']}: {'; '.join(mtu['budget'])}"),
+    ]
+
+
 def status_view(status: dict[str, Any]) -> RenderableType:
     """Everything, problems last: that is where a terminal ends."""
     head = f"agent {status['pid']}, {status['seconds']:.0f} s, kernel {status['kernel']}"
     parts: list[RenderableType] = [
         head,
+        *(network_lines(status["network"]) if "network" in status else ()),  # an older agent
         plugin_table(status["plugins"]),
         trunk_table(status["trunks"]),
         endpoint_table(status["endpoints"]),
