@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from tests.system.runtimes import Runtime
 
+from axoneme.datapath import Pins
 from axoneme.testing.agents import AgentProcess
 
 
@@ -118,6 +120,52 @@ def test_a_del_that_was_kept_while_the_agent_runs_is_done(agent, runtime):
         assert one.links() == set()
         assert two.links() == {"eth0"}
         assert agent.ask("status")["problems"] == []
+
+
+def restart_node(agent, node):
+    """Take away what no node has after a restart; the state directory is on a disk."""
+    for link in node.netlink.links():
+        if link.name.startswith("axn"):
+            node.netlink.delete_link(link)
+    shutil.rmtree(agent.run_dir)
+    node.call(Pins(node.bpffs).remove)
+
+
+def test_pods_of_before_a_restart_of_the_node_are_gone(agent, runtime, node):
+    """Their endpoints and addresses too; endpoints that others wrote stay, and are named."""
+    four, _ = node.pod_networks
+    pool = f'cluster-pool-ipv4-cidr = ["{four}"]\ncluster-pool-ipv4-mask-size = 30\n'
+    agent.configure(["tc"], f'{pool}node-name = "one"\n')
+    before, after = runtime.container(), runtime.container()
+    with agent:
+        runtime.add(before)
+        assert runtime.run("ADD", after).document["code"] == 100
+    others = node.add_pod("others")
+    agent.publish(others)
+    others.close()
+    restart_node(agent, node)
+    with agent:
+        assert [path.name for path in agent.source.endpoints.glob("*.json")] == [
+            "default.others.json"
+        ]
+        assert agent.endpoints() == set()
+        problems = "\n".join(agent.ask("status")["problems"])
+        assert "endpoint default/others: there is no device" in problems
+        runtime.add(after)
+
+
+def test_a_del_after_the_attachments_were_lost_leaves_nothing(agent, runtime, node):
+    """Somebody emptied the run directory while pods ran: they run on, and can end."""
+    one = runtime.container()
+    with agent:
+        runtime.add(one)
+    shutil.rmtree(agent.run_dir / "attachments")
+    with agent:
+        assert len(agent.endpoints()) == 1
+        assert runtime.run("DEL", one).code == 0
+        assert ours(node) == set()
+        agent.wait_for(lambda: not list(agent.source.endpoints.glob("*.json")), "its endpoint")
+        assert agent.endpoints() == set()
 
 
 def test_a_node_without_a_pool_says_so(agent, runtime):

@@ -29,6 +29,7 @@ from .explain import explain
 from .reconcilers import Reconcilers, Repair
 from .server import serve
 from .status import describe, exposition
+from .vanished import forget_vanished
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -227,6 +228,7 @@ class Agent:
             ("the datapath", self.engine.repair),
             ("the maps of the cluster", self.cluster.repair),
             ("what the source says", self._follow_all),
+            ("pods that have gone", self._forget_vanished),
         ):
             reconcilers.add(Repair(name, repair))
         return reconcilers
@@ -235,6 +237,10 @@ class Agent:
         """Read nodes and endpoints once more, should a change not have been told."""
         self._follow({_NODES, _ENDPOINTS})
         return ()
+
+    def _forget_vanished(self) -> list[str]:
+        pods = self.pods
+        return forget_vanished(self.cluster, pods.attachments, pods.netlink)
 
     async def _repair(self) -> None:
         reconcilers = self._reconcilers()
@@ -251,14 +257,16 @@ def open_pods(cluster: Cluster) -> tuple[PodNetwork, list[str]]:
     """The CNI of a node, with the addresses that its pods have had, and what is wrong with them."""
     run_dir = cluster.engine.configuration.agent.run_dir
     run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    attachments = Attachments(run_dir / "attachments")
+    attachments, netlink = Attachments(run_dir / "attachments"), Netlink()
+    for gone in forget_vanished(cluster, attachments, netlink):
+        _log.warning("%s", gone)
     owners = {str(r): r.addresses for r in cluster.own_endpoints()}
     owners |= {one.owner: one.addresses for one in attachments.all()}
     for one in attachments.all():
         owners.pop(f"{one.namespace}/{one.name}", None)
     problems = [*map(str, attachments.problems), *cluster.member.addresses.restore(owners)]
     pods = PodNetwork(
-        netlink=Netlink(),
+        netlink=netlink,
         attachments=attachments,
         addresses=cluster.member.addresses,
         identities=cluster,

@@ -8,7 +8,6 @@ that it made, which go with them.
 
 from __future__ import annotations
 
-import re
 import shutil
 import socket
 from typing import TYPE_CHECKING
@@ -26,6 +25,7 @@ from .neighbours import keep_neighbours
 from .overlay import remove_overlay
 from .routes import drop_routes
 from .server import SOCKET, ask
+from .vanished import POD_DEVICE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
     from axoneme.config import AgentConfig
 
-#: The node's ends of pods' links, as the CNI calls them.
-_POD_DEVICE = re.compile(r"axn[0-9a-f]{12}")
 #: What an agent keeps in its run directory.
 _RUN_FILES = (SOCKET, "cni.sock", "cni-queue", "attachments")
 _BCC_PINS = "axoneme-bcc-*"
@@ -136,7 +134,7 @@ def _pod_devices(netlink: Netlink) -> list[str]:
     """The links of pods that came through the CNI: both ends, with addresses and routes."""
     removed = []
     for link in netlink.links():
-        if link.kind == "veth" and _POD_DEVICE.fullmatch(link.name):
+        if link.kind == "veth" and POD_DEVICE.fullmatch(link.name):
             netlink.delete_link(link)
             removed.append(f"device {link.name}")
     return removed

@@ -80,8 +80,12 @@ class PodNetwork:
             if one.complete and self.netlink.find_link(one.node_ifname) is not None:
                 continue
             why = "its link is gone" if one.complete else "its ADD had not come to its end"
-            await self._remove(one)
-            done.append(f"removed {one.namespace}/{one.name}: {why}")
+            try:
+                await self._remove(one)
+            except (AxonemeError, OSError) as error:  # it stays on the list: its DEL tries again
+                done.append(f"cannot remove {one.namespace}/{one.name}, though {why}: {error}")
+            else:
+                done.append(f"removed {one.namespace}/{one.name}: {why}")
         return done
 
     def close(self) -> None:
