@@ -206,8 +206,10 @@ class Agent:
         if _NODES in changed:
             self._sync_nodes()
         relabelled = _MANIFESTS in changed and self.cluster.sync_manifests()
-        if relabelled or _ENDPOINTS in changed or _NODES in changed:
+        if relabelled or _NODES in changed:
             self.cluster.sync_endpoints()
+        elif _ENDPOINTS in changed:
+            self.cluster.follow_endpoints()
         self._note_cluster()
 
     def _sync_nodes(self) -> None:

@@ -25,12 +25,12 @@ from .policies import NodePolicies
 from .probes import EnginePods
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from axoneme.agent.engine import Engine
     from axoneme.agent.membership import Membership
     from axoneme.datapath import Drift
-    from axoneme.model import Endpoint
+    from axoneme.model import Address, Endpoint
     from axoneme.model.policy import NamedPort, Policy
     from axoneme.sources import EmbeddedSource
     from axoneme.sources.manifests import Manifests
@@ -59,6 +59,8 @@ class Cluster:
     _coming: dict[tuple[str, str], tuple[Labels, tuple[NamedPort, ...]]] = field(
         factory=dict, init=False
     )
+    #: The node's own addresses, when they were looked at last.
+    _hosts: frozenset[Address] = field(default=frozenset(), init=False)
     _keys: set[tuple[str, str, str]] = field(factory=set, init=False)
     _last_id: int = field(default=0, init=False)
     _problems: dict[str, tuple[str, ...]] = field(factory=dict, init=False)
@@ -117,6 +119,9 @@ class Cluster:
     def sync_endpoints(self) -> list[str]:
         """Make endpoints and who has which address those of the source; what failed."""
         self._read_endpoints()
+        return self._put_endpoints()
+
+    def _put_endpoints(self) -> list[str]:
         self._know_identities()
         self.policies.apply()
         synced = sync_endpoints(self.engine, self.own_endpoints(), self._slot)
@@ -125,6 +130,24 @@ class Cluster:
         self._problems["attaching"] = synced.errors
         return list(synced.errors)
 
+    def follow_endpoints(self) -> None:
+        """Put in effect what others wrote: as much work as has changed.
+
+        What this node wrote was in effect before it was written, and is not looked at again.
+        """
+        before = self._endpoints
+        self._read_endpoints()
+        after = self._endpoints
+        old = [record for key, record in before.items() if after.get(key) != record]
+        new = [record for key, record in after.items() if before.get(key) != record]
+        if any(map(self._is_own, (*old, *new))):
+            self._put_endpoints()
+        elif old or new:
+            self._know_identities()
+            self.policies.apply()
+            self._change_addresses(old, new)
+            self._forget_identities()
+
     def _read_endpoints(self) -> None:
         read = self.source.read()
         self._problems["endpoints"] = tuple(map(str, read.problems))
@@ -132,7 +155,10 @@ class Cluster:
 
     def own_endpoints(self) -> list[EndpointRecord]:
         """The endpoints of this node, as the source has them."""
-        return [record for record in self._endpoints.values() if record.node in ("", self.name)]
+        return [record for record in self._endpoints.values() if self._is_own(record)]
+
+    def _is_own(self, record: EndpointRecord) -> bool:
+        return record.node in {"", self.name}
 
     def _slot(self, identity: int) -> int:
         return self.policies.slot(identity or Reserved.INIT)
@@ -167,23 +193,44 @@ class Cluster:
 
     def _put_addresses(self) -> None:
         """Say who has which address: nodes, and pods of all nodes."""
-        network, own = self.engine.network, self.member.record
-        known = {node.name: node for node in network.others}
+        network = self.engine.network
         remotes = {
             address: Remote(Reserved.REMOTE_NODE, network.tunnel_to(n))
             for n in network.others
             for address in n.addresses
         }
-        for record in self._endpoints.values():
+        remotes |= self._remotes(self._endpoints.values())
+        for endpoint in self.engine.datapath.endpoints.values():
+            remote = Remote(endpoint.identity or Reserved.INIT)
+            remotes |= dict.fromkeys(endpoint.addresses, remote)
+        self._hosts = frozenset(host_addresses(self.member.record))
+        remotes |= dict.fromkeys(self._hosts, Remote(Reserved.HOST))
+        self.policies.ipcache.replace(remotes)
+
+    def _remotes(self, records: Iterable[EndpointRecord]) -> dict[Address, Remote]:
+        network = self.engine.network
+        known = {node.name: node for node in network.others}
+        remotes: dict[Address, Remote] = {}
+        for record in records:
             node = known.get(record.node)
             tunnel = network.tunnel_to(node) if node is not None else None
             remote = Remote(record.identity or Reserved.INIT, tunnel)
             remotes |= dict.fromkeys(record.addresses, remote)
-        for endpoint in self.engine.datapath.endpoints.values():
-            remote = Remote(endpoint.identity or Reserved.INIT)
-            remotes |= dict.fromkeys(endpoint.addresses, remote)
-        remotes |= dict.fromkeys(host_addresses(own), Remote(Reserved.HOST))
-        self.policies.ipcache.replace(remotes)
+        return remotes
+
+    def _change_addresses(self, old: Iterable[EndpointRecord], new: list[EndpointRecord]) -> None:
+        """The same for endpoints of other nodes, of which no two have one address."""
+        remotes = self._remotes(new)
+        gone = {address for record in old for address in record.addresses} - remotes.keys()
+        others = self._hosts.union(
+            *(node.addresses for node in self.engine.network.others),
+            *(endpoint.addresses for endpoint in self.engine.datapath.endpoints.values()),
+        )
+        if others.isdisjoint(gone | remotes.keys()):
+            self.policies.ipcache.remove(gone)
+            self.policies.ipcache.put(remotes)
+        else:
+            self._put_addresses()
 
     # Manifests
 
