@@ -9,14 +9,16 @@ import os
 import time
 from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor
+from ipaddress import ip_address
 from multiprocessing import Process
 
 import pytest
+from attrs import evolve
 
 from axoneme import PoolExhausted, StateError
 from axoneme.model.identity import Identity
 from axoneme.model.labels import Labels
-from axoneme.sources import EmbeddedSource, IdentityFiles
+from axoneme.sources import EmbeddedSource, EndpointRecord, IdentityFiles
 
 WEB, DB, CACHE = (Labels.of({"k8s:app": app}) for app in ("web", "db", "cache"))
 
@@ -125,7 +127,7 @@ def make_old(files):
 
 
 def test_identities_that_nobody_uses_are_removed(files, again):
-    """Not those of endpoints, nor those that were asked for lately; numbers are reused last."""
+    """Not those of endpoints, nor those that were asked for lately."""
     for labels in (WEB, DB, CACHE):
         files.of(labels)
     assert files.remove_unused({256}) == ()
@@ -135,10 +137,48 @@ def test_identities_that_nobody_uses_are_removed(files, again):
     assert files.remove_unused({256}) == (258,)
     assert set(again().read().identities) == {256, 257}
     assert len(list(files.by_labels.iterdir())) == 2
-    assert [files.of(WEB), files.of(DB), files.of(CACHE)] == [256, 257, 258]
+    assert [files.of(WEB), files.of(DB), files.of(CACHE)] == [256, 257, 259]
     make_old(files)
-    assert other.remove_unused(()) == (256, 257, 258)
+    assert other.remove_unused(()) == (256, 257, 259)
     assert other.read().identities == {}
+
+
+def test_a_number_that_was_freed_means_nothing_for_a_while(files, again, monkeypatch):
+    """The maps of a node whose agent is down still let it in as what it was."""
+    monkeypatch.setattr("axoneme.sources._identity_links.LAST_OF_LABELS", 257)
+    monkeypatch.setattr("axoneme.sources.identities.LAST_OF_LABELS", 257)
+    files.of(WEB)
+    files.of(DB)
+    make_old(files)
+    assert files.remove_unused({256}) == (257,)
+    with pytest.raises(PoolExhausted):
+        again().of(CACHE)
+    (rest,) = files.freed.iterdir()
+    os.utime(rest, (time.time() - 3590,) * 2)
+    files.remove_unused({256})
+    with pytest.raises(PoolExhausted):
+        again().of(CACHE)
+    os.utime(rest, (time.time() - 3601,) * 2)
+    files.remove_unused({256})
+    assert again().of(CACHE) == 257
+
+
+def test_an_identity_that_goes_while_it_is_asked_for_is_asked_for_again(files, again, monkeypatch):
+    """Between the look at its file and the mark another agent removes it."""
+    files.of(WEB)
+    make_old(files)
+    asked, real = again(), os.utime
+
+    def removed_before(path, *rest):
+        if files.remove_unused(()):
+            monkeypatch.setattr(os, "utime", real)
+        return real(path, *rest)
+
+    monkeypatch.setattr(os, "utime", removed_before)
+    number = asked.of(WEB)
+    assert number == 257
+    assert again().read().identities[number].labels == WEB
+    assert again().of(WEB) == number
 
 
 def test_one_agent_removes_at_a_time(files, again):
@@ -228,3 +268,45 @@ def test_a_number_never_means_two_things_while_others_remove(source, monkeypatch
         answers = list(pool.map(_ask_and_remove, [(source.state, turn) for turn in range(3)]))
     assert [wrong for _, wrong in answers] == ["", "", ""]
     assert sum(removed for removed, _ in answers) > 100
+
+
+def _add_pods(arguments):
+    state, turn = arguments
+    source, wrong = EmbeddedSource(state), ""
+    for i in range(300):
+        labels = Labels.of({"k8s:app": f"app-{(i * 7 + turn * 5) % 23}"})
+        start = time.monotonic()
+        number = source.identities.of(labels)
+        time.sleep(0.002 * (i % 5))  # the pod's link is made
+        addresses = (ip_address("10.0.0.0") + 1000 * turn + i,)
+        name = f"pod-{turn}-{i}"
+        record = EndpointRecord(i + 1, name, "default", "axn0", bytes(6), addresses, number, labels)
+        source.write(evolve(record, node=f"node-{turn}"))
+        if time.monotonic() - start > 0.1:  # too late for the time that the test gives an ADD
+            source.delete("default", name)
+            continue
+        time.sleep(0.002 * (i % 3))
+        found = source.identities.read().identities.get(number)
+        if found is None or found.labels != labels or source.identities.of(labels) != number:
+            wrong = f"{number} of {labels} stands for {found}"
+        source.delete("default", name)
+    return wrong, 0
+
+
+def _collect(arguments):
+    state, _ = arguments
+    source, removed, end = EmbeddedSource(state), 0, time.monotonic() + 4
+    while time.monotonic() < end:
+        used = {record.identity for record in source.read().records}
+        removed += len(source.identities.remove_unused(used, seconds=0.15))
+    return "", removed
+
+
+def test_no_identity_is_removed_from_under_a_pod_that_comes(source, monkeypatch):
+    """Two agents add pods while two others remove what nobody uses, as fast as they can."""
+    monkeypatch.setattr("axoneme.sources.identities._MARK_SECONDS", 0.02)
+    with ProcessPoolExecutor(4) as pool:
+        adding = [pool.submit(_add_pods, (source.state, turn)) for turn in (1, 2)]
+        removing = [pool.submit(_collect, (source.state, turn)) for turn in (3, 4)]
+        assert [job.result()[0] for job in adding] == ["", ""]
+        assert sum(job.result()[1] for job in removing) > 20

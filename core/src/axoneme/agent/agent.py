@@ -26,6 +26,7 @@ from .cni import PodNetwork
 from .collecting import Collecting
 from .engine import Engine
 from .explain import explain
+from .identities import IdentityKeeper
 from .reconcilers import Reconcilers, Repair
 from .server import serve
 from .status import describe, exposition
@@ -231,6 +232,7 @@ class Agent:
             ("the maps of the cluster", self.cluster.repair),
             ("what the source says", self._follow_all),
             ("pods that have gone", self._forget_vanished),
+            ("identities", IdentityKeeper(self.cluster).keep),
         ):
             reconcilers.add(Repair(name, repair))
         return reconcilers

@@ -20,12 +20,12 @@ from axoneme.errors import AxonemeError
 from axoneme.net import Netlink
 from axoneme.sources import EmbeddedSource
 
+from .cni_values import POD_DEVICE
 from .devices import remove_stale_filters
 from .neighbours import keep_neighbours
 from .overlay import remove_overlay
 from .routes import drop_routes
 from .server import SOCKET, ask
-from .vanished import POD_DEVICE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

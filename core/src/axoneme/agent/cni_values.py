@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from hashlib import blake2s
 from ipaddress import ip_interface
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from axoneme.net import Link
 
 _PREFIX = "axn"
+#: The node's ends of pods' links, as `node_ifname_of` calls them.
+POD_DEVICE = re.compile(_PREFIX + "[0-9a-f]{12}")
 _FIRST_IFNAME = "eth0"
 
 

@@ -8,16 +8,14 @@ wrote are theirs to remove.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
+
+from .cni_values import POD_DEVICE
 
 if TYPE_CHECKING:
     from axoneme.agent.cluster import Cluster
     from axoneme.cni import Attachments
     from axoneme.net import Netlink
-
-#: The node's ends of pods' links, as the CNI calls them.
-POD_DEVICE = re.compile(r"axn[0-9a-f]{12}")
 
 
 def forget_vanished(cluster: Cluster, attachments: Attachments, netlink: Netlink) -> list[str]:

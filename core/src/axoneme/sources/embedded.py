@@ -3,7 +3,8 @@
 
 state/nodes/<name>.json                   nodes, and which networks their pods have
 state/endpoints/<namespace>.<name>.json   endpoints of all nodes
-state/identities/<number>.json            identities, found by their labels in by-labels/
+state/identities/<number>.json            identities, found by their labels in by-labels/;
+                                          freed/ has numbers that are given to nobody for a while
 state/cidrs/<network>_<length>            claims of networks, each a link to its node
 state/node-ids/<number>                   claims of numbers of nodes
 """
@@ -43,6 +44,7 @@ class EmbeddedSource:
             self.endpoints,
             self.nodes.directory,
             self.identities.by_labels,
+            self.identities.freed,
             self.state / "cidrs",
             self.state / "node-ids",
         ):

@@ -3,13 +3,19 @@
 
 A number is claimed by making its file, and labels by making their link to it: see _identity_links.
 The link decides: who claimed a number and then finds the labels linked gives the number back.
+
+Who asks for a number marks its file by the time, and looks at the link once more after that. What
+has not been marked for long and no endpoint has is removed: the link first, and the file if nobody
+has marked it until then. So one of the two sees the other, and a number is never taken from under
+a pod that comes. freed/<number> keeps a number from meaning something else for a while: the maps of
+a node whose agent is down still know the old meaning.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -29,10 +35,12 @@ if TYPE_CHECKING:
 
     from axoneme.errors import Problem
 
-_BY_LABELS = "by-labels"
+_BY_LABELS, _FREED = "by-labels", "freed"
 #: Held by the one agent that removes.
 _LOCK = ".remove"
 _UNUSED_SECONDS = 900.0
+#: How long a number that was freed means nothing at all.
+_REST_SECONDS = 3600.0
 #: How often an identity that is asked for is marked as in use.
 _MARK_SECONDS = 60.0
 
@@ -50,7 +58,7 @@ class IdentityFiles:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.by_labels = directory / _BY_LABELS
+        self.by_labels, self.freed = directory / _BY_LABELS, directory / _FREED
         self._links = IdentityLinks(self.by_labels)
         self._reader = FilesReader(directory, _decode)
         self._known: dict[Labels, int] = {}
@@ -75,9 +83,10 @@ class IdentityFiles:
         elif self._known.get(labels) != number or not self._path(number).exists():
             self._restore(Identity(number, labels))
         if not self._is_fresh(number, _MARK_SECONDS):
-            os.utime(self._path(number))
-            if self._links.number(labels) != number:  # removed since it was looked at
-                return self.of(labels)
+            with suppress(FileNotFoundError):
+                os.utime(self._path(number))
+        if self._links.number(labels) != number:  # removed since it was looked at
+            return self.of(labels)
         self._known[labels] = number
         return number
 
@@ -132,11 +141,14 @@ class IdentityFiles:
         yield from (n for n in range(FIRST_OF_LABELS, highest) if n not in taken)
 
     def _taken(self) -> Iterator[int]:
+        # In this order: a number is among those that are freed before its file goes.
         with os.scandir(self.directory) as entries:
-            for entry in entries:
-                stem = entry.name.removesuffix(SUFFIX)
-                if is_number(stem):
-                    yield int(stem)
+            numbers = [entry.name.removesuffix(SUFFIX) for entry in entries]
+        numbers += [path.name for path in self._freed()]
+        return (int(number) for number in numbers if is_number(number))
+
+    def _freed(self) -> list[Path]:
+        return list(self.freed.iterdir()) if self.freed.is_dir() else []
 
     def remove_unused(
         self, used: Container[int], seconds: float = _UNUSED_SECONDS
@@ -158,9 +170,22 @@ class IdentityFiles:
                     if linked:
                         self._links.claim(identity.labels, number)
                     continue
-                self._path(number).unlink(missing_ok=True)
+                self._free(number)
                 removed.append(number)
+            if alone:
+                self._end_rests()
         return tuple(removed)
+
+    def _free(self, number: int) -> None:
+        self.freed.mkdir(mode=0o700, exist_ok=True)
+        (self.freed / str(number)).touch(mode=0o600)
+        self._path(number).unlink(missing_ok=True)
+
+    def _end_rests(self) -> None:
+        now = time.time()
+        for path in self._freed():
+            if now - path.stat().st_mtime >= _REST_SECONDS:
+                path.unlink()
 
     def _is_fresh(self, number: int, seconds: float) -> bool:
         try:
