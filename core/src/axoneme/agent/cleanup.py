@@ -87,6 +87,10 @@ class Cleanup:
             removed.append(f"endpoint {record}")
         if source.nodes.read().get(name) is not None or source.cidrs.of_node(name):
             removed.append(f"node {name}, its number and networks")
+        last_good = source.last_good(name)
+        if last_good.is_dir():
+            shutil.rmtree(last_good)
+            removed.append(f"manifests of {name} as they were last")
         source.nodes.delete(name)
         source.cidrs.release(name)
         source.node_ids.release(name)

@@ -69,13 +69,14 @@ class Cluster:
     def open(cls, engine: Engine, source: EmbeddedSource) -> Cluster:
         """Join the cluster, and read what there is; nothing of it is in effect yet."""
         agent = engine.configuration.agent
+        member = join_cluster(agent, source)
         cluster = cls(
             engine,
             source,
             agent.cluster_name,
-            join_cluster(agent, source),
+            member,
             NodePolicies.open(engine.datapath),
-            ManifestReader(agent.manifests_dir),
+            ManifestReader(agent.manifests_dir, source.last_good(member.record.name)),
         )
         cluster._read_manifests()
         # Also before nodes are put in effect: who has which address must never be half known.

@@ -8,7 +8,7 @@ import stat
 import time
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from axoneme.errors import Problem
 from axoneme.sources._files import SUFFIX
@@ -16,6 +16,8 @@ from axoneme.sources._files import SUFFIX
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
+
+    from axoneme.sources._last_good import LastGood
 
 T = TypeVar("T")
 
@@ -52,11 +54,12 @@ class FileFaults(ValueError):  # noqa: N818 - they are many
 
 @frozen
 class _Seen(Generic[T]):
-    """A file as it was when it was read."""
+    """A file as it was when it was read; `old` says that the value is of an earlier reader."""
 
     mark: tuple[int, ...]
     value: T | None
     problems: tuple[Problem, ...] = ()
+    old: tuple[Problem, ...] = ()
 
 
 @frozen
@@ -72,14 +75,16 @@ class FilesReader(Generic[T]):
     """Reads the files of a directory, and reads again only those that have changed.
 
     `decode` gets path and content, and raises ValueError. With `keep` a file that has become
-    wrong says what it said before.
+    wrong says what it said before; with `last_good` that is known to the next reader as well.
     """
 
     directory: Path
     decode: Callable[[Path, bytes], T]
     suffixes: tuple[str, ...] = (SUFFIX,)
     keep: bool = False
+    last_good: LastGood | None = None
     _seen: dict[str, _Seen[T]] = field(factory=dict, init=False)
+    _listed: bool = field(default=False, init=False)
 
     def read(self) -> FilesRead[T]:
         """Every file, in the order of their names.
@@ -89,11 +94,19 @@ class FilesReader(Generic[T]):
         """
         problems: list[Problem] = []
         try:
-            self._seen = self._look_at_all()
+            seen = self._look_at_all()
         except OSError as error:
+            if not self._listed:
+                self._seen = self._recall_all()
             if self._seen or not isinstance(error, FileNotFoundError):
                 text = f"cannot be listed, what it said stays: {error.strerror}"
                 problems.append(Problem("", str(self.directory), 0, text))
+        else:
+            if self.last_good is not None and (not self._listed or self._seen.keys() - seen.keys()):
+                self.last_good.forget_others(seen)
+            self._seen, self._listed = seen, True
+        if self.last_good is not None:
+            problems += self.last_good.problems
         values = {name: one.value for name, one in self._seen.items() if one.value is not None}
         for one in self._seen.values():
             problems += one.problems
@@ -116,15 +129,51 @@ class FilesReader(Generic[T]):
         if before is not None and mark and before.mark == mark:
             return before
         path = self.directory / entry.name
-        kept = before.value if before is not None and self.keep else None
         try:
-            return _Seen(mark, self.decode(path, read_file(path)))
+            data = read_file(path)
+            seen = _Seen(mark, self.decode(path, data))
         except FileFaults as error:
-            return _Seen(mark, kept, error.problems)
+            return self._kept(path, before, _Seen(mark, None, error.problems))
         except ValueError as error:
-            return _Seen(mark, kept, (Problem("", str(path), 0, str(error)),))
+            return self._kept(path, before, _Seen(mark, None, (_problem(path, str(error)),)))
         except RecursionError:
-            return _Seen(mark, kept, (Problem("", str(path), 0, "is nested too deeply"),))
+            wrong = (_problem(path, "is nested too deeply"),)
+            return self._kept(path, before, _Seen(mark, None, wrong))
+        if self.last_good is not None:
+            self.last_good.remember(entry.name, data)
+        return seen
+
+    def _kept(self, path: Path, before: _Seen[T] | None, wrong: _Seen[T]) -> _Seen[T]:
+        """A file that is wrong, with what it said before if that is to stay."""
+        if not self.keep:
+            return wrong
+        if before is not None and before.value is not None:
+            # What was said of a value that another reader had left is said as long as it stays.
+            return evolve(
+                wrong, value=before.value, old=before.old, problems=wrong.problems + before.old
+            )
+        return self._recall(path, wrong)
+
+    def _recall(self, path: Path, wrong: _Seen[T]) -> _Seen[T]:
+        data = self.last_good.recall(path.name) if self.last_good is not None else None
+        if data is None:
+            return wrong
+        try:
+            value = self.decode(path, data)
+        except (ValueError, RecursionError):
+            text = "what it said when it was right last cannot be read any more: it says nothing"
+            return evolve(wrong, problems=(*wrong.problems, _problem(path, text)))
+        text = "what it said when it was right last, before the agent was started, stays in force"
+        old = (_problem(path, text),)
+        return evolve(wrong, value=value, old=old, problems=wrong.problems + old)
+
+    def _recall_all(self) -> dict[str, _Seen[T]]:
+        names = self.last_good.names() if self.last_good is not None else ()
+        return {name: self._recall(self.directory / name, _Seen((), None)) for name in names}
+
+
+def _problem(path: Path, text: str) -> Problem:
+    return Problem("", str(path), 0, text)
 
 
 def _mark(entry: os.DirEntry[str]) -> tuple[int, ...]:

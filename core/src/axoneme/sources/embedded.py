@@ -7,6 +7,7 @@ state/identities/<number>.json            identities, found by their labels in b
                                           freed/ has numbers that are given to nobody for a while
 state/cidrs/<network>_<length>            claims of networks, each a link to its node
 state/node-ids/<number>                   claims of numbers of nodes
+state/last-good/<node>/                   manifests as they were when the node could read them last
 """
 
 from __future__ import annotations
@@ -37,6 +38,10 @@ class EmbeddedSource:
         self.nodes = NodeFiles(state / "nodes", self.cidrs.owner)
         self.identities = IdentityFiles(state / "identities")
         self._endpoint_files = EndpointFiles(self.endpoints)
+
+    def last_good(self, node: str) -> Path:
+        """Where a node keeps manifests as they were when it could read them last."""
+        return self.state / "last-good" / node
 
     def create(self) -> None:
         """Make the directories that are not there, and remove what killed writers left."""

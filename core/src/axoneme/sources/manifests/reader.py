@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from axoneme.errors import Problem
+from axoneme.sources._last_good import LastGood
 from axoneme.sources._reader import FilesReader
 from axoneme.sources.manifests._file import read_manifest_file
 from axoneme.sources.manifests.records import Manifests, NamespaceRecord, PodRecord
@@ -24,12 +25,19 @@ class ManifestReader:
     """Reads a directory again and again, and parses only those files that have changed.
 
     While a file is wrong, what it said before stays in force, all of it: half of what somebody
-    meant may be less than nothing of it.
+    meant may be less than nothing of it. With the directory `last_good`, which is no other
+    reader's, that is also so for a reader that begins while a file is wrong.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, last_good: Path | None = None) -> None:
         self.directory = directory
-        self._reader = FilesReader(directory, read_manifest_file, _SUFFIXES, keep=True)
+        self._reader = FilesReader(
+            directory,
+            read_manifest_file,
+            _SUFFIXES,
+            keep=True,
+            last_good=None if last_good is None else LastGood(last_good),
+        )
 
     def read(self) -> Manifests:
         """What all files say. Of two resources with one name the first stays, by file and line."""
