@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from axoneme.errors import DatapathError
 from axoneme.host import entry_points
 from axoneme.testing.objects import fake_plugin, plugin_object
 from axoneme.testing.pipelines import Pipeline
@@ -27,6 +28,15 @@ REFUSED = """
         void *data = (void *)(long)ctx->data;
 
         return *(int *)(data + 4000);
+    }
+"""
+
+
+TRACKING = """
+    #include <axoneme/plugin.h>
+    AXN_STAGE(track)
+    {
+        return AXN_NEXT;
     }
 """
 
@@ -131,6 +141,34 @@ def test_a_swap_that_would_lose_a_running_plugin_is_refused(start, closed):
     assert "stage policy" in applied.refusal
     assert not one.reaches(two.ipv4, 80, timeout=0.3)
     assert one.reaches(two.ipv4, 81)
+
+
+def test_a_guard_that_is_refused_at_a_start_leaves_what_is_attached(start, closed):
+    """The next agent does not start, says why, and what was closed stays closed."""
+    offered = [closed]
+    plugin = fake_plugin("closed", axoneme_objects=lambda: tuple(offered))
+    first = start(plugin)
+    one, two = pods(first)
+    first.node.call(first.engine.close)
+    offered[:] = [plugin_object(REFUSED, "closed")]
+    with pytest.raises(DatapathError, match=r"without closed more packets.*stage policy"):
+        start(plugin)
+    assert not one.reaches(two.ipv4, 80, timeout=0.3)
+    assert one.reaches(two.ipv4, 81)
+    start(plugin, on=["tc"])
+    offered[:] = [closed]
+    start(plugin)
+
+
+def test_a_plugin_that_guards_nothing_may_be_refused_at_a_start(start):
+    """The others run without it."""
+    offered = [plugin_object(TRACKING, "wild")]
+    plugin = fake_plugin("wild", axoneme_objects=lambda: tuple(offered))
+    first = start(plugin)
+    assert first.status("wild") == "on"
+    first.node.call(first.engine.close)
+    offered[:] = [plugin_object(REFUSED.replace("policy", "track"), "wild")]
+    assert start(plugin).status("wild").startswith("rejected")
 
 
 def test_a_new_plugin_that_is_refused_does_not_stop_the_swap(start, closed):

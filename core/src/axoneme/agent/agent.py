@@ -17,6 +17,7 @@ from attrs import define, field, fields
 from axoneme.cni import Attachments, do_kept, serve_cni
 from axoneme.config import AgentConfig, read_config
 from axoneme.errors import AxonemeError
+from axoneme.host import Status
 from axoneme.net import Netlink
 from axoneme.sources import EmbeddedSource
 from axoneme.sources.watcher import Watcher
@@ -77,10 +78,18 @@ class Agent:
         pods, problems = open_pods(cluster)
         agent = cls(config_path, engine, cluster, pods)
         agent._config_text = text
-        for problem in problems:
+        for problem in (*agent._not_enforcing(), *problems):
             agent._note(problem)
         agent._tell_of_carried(engine.datapath.carried)
         return agent
+
+    def _not_enforcing(self) -> list[str]:
+        return [
+            f"plugin {state.name} is not in effect, so that nothing it decides is enforced: "
+            f"{state.reason}"
+            for state in self.engine.host.plugins()
+            if state.status is Status.REJECTED
+        ]
 
     async def put_in_effect(self) -> None:
         """Undo what an earlier agent had begun, and attach all endpoints that there are."""

@@ -64,11 +64,13 @@ class Engine:
     ) -> Engine:
         """Read a configuration, open the datapath it names, and put it in effect.
 
-        A plugin whose object cannot be used is rejected, and the rest runs.
+        A plugin whose object cannot be used is rejected, and the rest runs. Not so if an earlier
+        agent left it here and it keeps packets out: then all that is attached stays as it is.
 
         Raises:
             ConfigError: the configuration is wrong.
-            DatapathError: this is no place where the datapath can run.
+            DatapathError: this is no place where the datapath can run, or a plugin that guards
+                pods would be lost.
             NetworkError: an uplink is not there.
         """
         core = CoreHooks()
@@ -87,9 +89,26 @@ class Engine:
         )
         engine = cls(host, datapath, network)
         host.reconfigure(configuration)
-        engine._commit(engine._assemble())
+        assembly = engine._assemble()
+        engine._check_guards(assembly, agent.plugins)
+        engine._commit(assembly)
         engine.configuration = configuration
         return engine
+
+    def _check_guards(self, assembly: Assembly, wanted: Iterable[str]) -> None:
+        guarding = self.datapath.pins.guarding() & set(wanted)
+        lost = guarding - _plugins(assembly) - self._idle()
+        if not lost:
+            return
+        assembly.close()
+        reasons = {s.name: s.reason for s in self.host.plugins() if s.name in lost}
+        self.close()
+        raise DatapathError(
+            "what an earlier agent has attached stays as it is, since without "
+            f"{' and '.join(sorted(lost))} more packets would pass: "
+            + "; ".join(f"{name}: {reasons.get(name, '')}" for name in sorted(lost))
+            + "; correct it, or take it out of agent.plugins"
+        )
 
     def _commit(self, assembly: Assembly) -> Swap:
         enabled = [s.name for s in self.host.plugins() if s.status is not Status.OFF]

@@ -66,6 +66,8 @@ if TYPE_CHECKING:
 _POD_TRUNKS = ("from_pod", "to_pod")
 _UPLINK_TRUNKS = ("from_uplink", "to_uplink")
 _OVERLAY_TRUNKS = ("from_overlay", "to_overlay")
+#: The stages whose plugins keep packets out: without them everything passes.
+_GUARDS = frozenset({"admit", "policy", "xdp_filter"})
 
 
 @frozen
@@ -204,6 +206,7 @@ class Datapath:
         unfinished = self._carrier.pins(assembly.maps)
         self.maps.retain(assembly.maps, {*keep, *(r.plugin for r in assembly.refused)}, unfinished)
         write_reasons(self.maps, self.reasons)
+        self.pins.keep_guards(guards(assembly))
         return Swap(
             len(wanted),
             seconds,
@@ -453,6 +456,7 @@ class Datapath:
     def _repin(self) -> list[Drift]:
         """Pin again what the next agent is to find."""
         self.pins.create()
+        self.pins.keep_guards(guards(self._assembly))
         names = [f"links/{a.pin_name}" for a in self._attachments.values() if a.repin()]
         names += [f"maps/{name}" for name in self.maps.repin()]
         return [Drift(f"pin {name}", "it was removed") for name in names]
@@ -475,6 +479,12 @@ class Datapath:
         self._attachments.clear()
         self.close()
         self.pins.remove()
+
+
+def guards(assembly: Assembly) -> set[str]:
+    """The plugins of an assembly that keep packets out."""
+    lanes = assembly.lanes
+    return {plugin for stage in _GUARDS & lanes.keys() for plugin in lanes[stage]}
 
 
 def _endpoint_rows(endpoint: Endpoint) -> list[tuple[bytes, dict[str, object]]]:

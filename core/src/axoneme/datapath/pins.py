@@ -3,6 +3,7 @@
 
 maps/<map>_v<layout>            a changed layout gets a new number, hence a new pin
 links/<trunk>-<target>          the target is an ifindex, or "cgroup"
+guards/<plugin>                 an empty directory: the plugin is in a stage that keeps packets out
 """
 
 from __future__ import annotations
@@ -35,16 +36,18 @@ class Pins:
     root: Path = field(init=False)
     maps: Path = field(init=False)
     links: Path = field(init=False)
+    guards: Path = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         root = self.bpffs / "axoneme"
         object.__setattr__(self, "root", root)
         object.__setattr__(self, "maps", root / "maps")
         object.__setattr__(self, "links", root / "links")
+        object.__setattr__(self, "guards", root / "guards")
 
     def create(self) -> None:
         """Make the directories, if they are not there."""
-        for directory in (self.maps, self.links):
+        for directory in (self.maps, self.links, self.guards):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def empty(self) -> bool:
@@ -122,14 +125,29 @@ class Pins:
             (self.links / name).unlink()
         return stale
 
+    def guarding(self) -> set[str]:
+        """The plugins that keep packets out, by whatever is attached."""
+        return {path.name for path in self.guards.iterdir()} if self.guards.is_dir() else set()
+
+    def keep_guards(self, plugins: Iterable[str]) -> None:
+        """Say that these plugins keep packets out, and no others."""
+        wanted, present = set(plugins), self.guarding()
+        for name in wanted - present:
+            (self.guards / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name in present - wanted:
+            (self.guards / name).rmdir()
+
     def remove(self) -> list[str]:
         """Remove every pin, and detach what is attached by links; which pins these were."""
         removed = []
-        for directory in (self.links, self.maps):
+        for directory in (self.links, self.maps, self.guards):
             for path in sorted(directory.iterdir()) if directory.is_dir() else ():
                 if directory == self.links:
                     _detach(path)
-                path.unlink(missing_ok=True)
+                if directory == self.guards:
+                    path.rmdir()
+                else:
+                    path.unlink(missing_ok=True)
                 removed.append(f"{directory.name}/{path.name}")
             if directory.is_dir():
                 directory.rmdir()
