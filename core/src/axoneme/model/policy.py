@@ -174,7 +174,7 @@ class Policy:
         """Say whether it only allows, and means the same for every pod that it selects."""
         denies = any(rule.deny for rule in self.ingress + self.egress)
         named = any(ports.name for rule in self.ingress for ports in rule.ports or ())
-        return not (self.names_cidrs or denies or named)
+        return not (denies or named)
 
     @property
     def title(self) -> str:

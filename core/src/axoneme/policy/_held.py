@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from axoneme.model.labels import Labels
     from axoneme.model.policy import EntityPeer, Network, Peer, Policy, Rule, SelectorPeer
+    from axoneme.model.selector import Selector
 
 
 @frozen(eq=False)
@@ -44,6 +45,11 @@ class Held:
         for policy in self.policies:
             for direction in directions:
                 yield from policy.rules(direction)
+
+    @property
+    def subjects(self) -> frozenset[Selector]:
+        """Whom the policies are for."""
+        return frozenset(policy.subject for policy in self.policies)
 
     @property
     def asks_for_names(self) -> bool:

@@ -96,16 +96,25 @@ class Networks:
 
 @frozen
 class Expansion:
-    """Turns peers into the numbers of entries, for a rule set that names networks or does not."""
+    """Turns peers into the numbers of entries, for a rule set that names networks or does not.
+
+    It is for one state of the cluster: what it has found once it does not ask for again.
+    """
 
     members: Members
     networks: Networks
     names_cidrs: bool
+    _found: dict[tuple[Peer, ...], Collection[int]] = field(factory=dict, init=False)
 
-    def numbers(self, peers: tuple[Peer, ...] | None) -> Iterable[int]:
+    def numbers(self, peers: tuple[Peer, ...] | None) -> Collection[int]:
         """Return the numbers of all that a rule means; of inside addresses, with INSIDE added."""
         if peers is None:
             return (ANYONE,)
+        if peers not in self._found:
+            self._found[peers] = self._find(peers)
+        return self._found[peers]
+
+    def _find(self, peers: tuple[Peer, ...]) -> Collection[int]:
         found: dict[int, None] = {}
         for peer in peers:
             if isinstance(peer, CidrPeer):

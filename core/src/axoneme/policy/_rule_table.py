@@ -77,7 +77,7 @@ class RuleTable:
     def _joined(self, inside: PolicyEntry, outside: PolicyEntry) -> PolicyEntry:
         """Return the one entry for a network's addresses on both sides of the cluster's border."""
         if inside.verdict == outside.verdict:
-            return inside._replace(flags=ANY_PEER)
+            return PolicyEntry(inside.rule, inside.verdict, ANY_PEER, inside.proxy)
         allowing, denying = self._names[inside.rule], self._names[outside.rule]
         sentence = (
             f"{allowing} allows no peer inside the cluster of a network that {denying} denies"

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from attrs import field, frozen
 
 from axoneme.model.policy import Direction
-from axoneme.model.rule_set import RuleSet
+from axoneme.model.rule_set import ANY_PEER, RuleSet
 from axoneme.policy._peers import Expansion, Networks, ScannedMembers
 from axoneme.policy._rule_table import RuleTable
 
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from axoneme.model.policy import NamedPort, Network, Policy
     from axoneme.model.rule_set import PolicyEntry, PolicyKey
     from axoneme.policy._peers import Members
+
+    #: Entries that are for peers outside the cluster or by identity, and those for both sides of
+    #: its border.
+    _Plain: TypeAlias = tuple[dict[PolicyKey, PolicyEntry], dict[PolicyKey, PolicyEntry]]
 
 
 def compile_rule_set(
@@ -49,7 +53,8 @@ class Compiler:
     members: Members
     networks: Networks
     rule_number: Callable[[str], int]
-    _plain: dict[Policy, Mapping[PolicyKey, PolicyEntry]] = field(factory=dict, init=False)
+    _plain: dict[tuple[Policy, bool], _Plain] = field(factory=dict, init=False)
+    _expansions: dict[bool, Expansion] = field(factory=dict, init=False)
 
     def rule_set(self, policies: Sequence[Policy], own_ports: Sequence[NamedPort]) -> RuleSet:
         """Return the rule set of an identity that all these policies select."""
@@ -57,11 +62,15 @@ class Compiler:
         limits: list[str] = []
         names_cidrs = any(policy.names_cidrs for policy in policies)
         if all(policy.is_plain for policy in policies):
-            # Entries that allow do not touch each other: the first policy's win.
-            for policy in reversed(policies):
-                entries.update(self._entries_of(policy))
+            # Entries that allow do not touch each other: the first policy's win, those of networks
+            # that count inside the cluster, too, before those that do not.
+            plain = [self._plain_of(policy, names_cidrs=names_cidrs) for policy in policies[::-1]]
+            for outside, _ in plain:
+                entries.update(outside)
+            for _, any_peer in plain:
+                entries.update(any_peer)
         else:
-            expansion = Expansion(self.members, self.networks, names_cidrs)
+            expansion = self._expansion(names_cidrs=names_cidrs)
             for direction in Direction:
                 table = self._table(direction, policies, expansion, own_ports)
                 entries.update(table.entries())
@@ -80,15 +89,29 @@ class Compiler:
             limits=tuple(limits),
         )
 
-    def _entries_of(self, policy: Policy) -> Mapping[PolicyKey, PolicyEntry]:
+    def forget(self, policies: Iterable[Policy]) -> None:
+        """Forget what policies allow that are no more."""
+        for policy in policies:
+            for names_cidrs in (False, True):
+                self._plain.pop((policy, names_cidrs), None)
+
+    def _plain_of(self, policy: Policy, *, names_cidrs: bool) -> _Plain:
         """Return what a plain policy allows, whomever it selects."""
-        if policy not in self._plain:
-            expansion = Expansion(self.members, self.networks, names_cidrs=False)
-            entries: dict[PolicyKey, PolicyEntry] = {}
+        key = policy, names_cidrs
+        if key not in self._plain:
+            expansion = self._expansion(names_cidrs=names_cidrs)
+            plain: _Plain = {}, {}
             for direction in Direction:
-                entries.update(self._table(direction, [policy], expansion, ()).entries())
-            self._plain[policy] = entries
-        return self._plain[policy]
+                for of, entry in self._table(direction, [policy], expansion, ()).entries():
+                    plain[entry.flags == ANY_PEER][of] = entry
+            self._plain[key] = plain
+        return self._plain[key]
+
+    def _expansion(self, *, names_cidrs: bool) -> Expansion:
+        if names_cidrs not in self._expansions:
+            made = Expansion(self.members, self.networks, names_cidrs)
+            self._expansions[names_cidrs] = made
+        return self._expansions[names_cidrs]
 
     def _table(
         self,

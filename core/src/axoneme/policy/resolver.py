@@ -63,6 +63,11 @@ class Resolver:
         self._left = self.cidr_numbers.found
         self._touched: set[int] = set()
         self._gone: set[int] = set()
+        self._renew()
+
+    def _renew(self) -> None:
+        """Forget what policies come to: who or what they name is not what it was."""
+        self._compiler = Compiler(self._members, self._networks, self.rule_numbers.number)
 
     @property
     def rule_sets(self) -> Mapping[int, RuleSet]:
@@ -81,20 +86,25 @@ class Resolver:
 
     def put_policies(self, key: Hashable, policies: Iterable[Policy]) -> None:
         """Take the policies of a manifest in place of those it had before."""
-        held = Held(tuple(policies))
+        new = tuple(policies)
         old = self._held.get(key)
-        if old is not None and old.policies == held.policies:
+        if old is not None and old.policies == new:
             return
+        held = Held(new)
+        if old is not None and old.subjects == held.subjects:
+            numbers = [number for number, keys in self._selected.items() if key in keys]
+        else:
+            identities = self._members.identities
+            numbers = [n for n in self._selected if held.selects(identities[n].labels)]
+        self._members.watch(held.peers)  # before, so that who both name is not looked for again
         self.remove_policies(key)
         self._held[key] = held
-        self._members.watch(held.peers)
         for peer in held.peers:
             self._users.setdefault(peer, set()).add(key)
         self._named.update(held.networks)
-        for number, keys in self._selected.items():
-            if held.selects(self._members.identities[number].labels):
-                keys.add(key)
-                self._touched.add(number)
+        for number in numbers:
+            self._selected[number].add(key)
+            self._touched.add(number)
 
     def remove_policies(self, key: Hashable) -> None:
         """Forget the policies of a manifest, if it had any."""
@@ -105,6 +115,7 @@ class Resolver:
             self._users[peer].discard(key)
             if not self._users[peer]:
                 del self._users[peer]
+        self._compiler.forget(held.policies)
         self._members.unwatch(held.peers)
         self._named.subtract(held.networks)
         self._named += Counter()  # drops what is down to 0
@@ -120,8 +131,10 @@ class Resolver:
         """
         number = identity.number
         if self._members.identities.get(number) != identity:
+            self._renew()
             self._touch_users(self._members.put(identity))
         if self._members.put_ports(number, frozenset(ports)):
+            self._renew()
             self._touch_users([EVERYONE])
             if number in self._selected:
                 self._touched.add(number)
@@ -129,6 +142,7 @@ class Resolver:
     def remove_identity(self, number: int) -> None:
         """Forget an identity that no pod has any more."""
         self.remove_subject(number)
+        self._renew()
         self._touch_users(self._members.remove(number))
 
     def put_subject(self, number: int) -> None:
@@ -149,13 +163,14 @@ class Resolver:
     def resolve(self) -> Changes:
         """Compile what was touched, and return what is different now."""
         added, removed = self._number_networks()
-        compiled: dict[tuple[object, ...], RuleSet] = {}
-        compiler = Compiler(self._members, self._networks, self.rule_numbers.number)
+        compiled = _Compiled(self._compiler)
         changed: dict[int, RuleSet] = {}
         for number in sorted(self._touched):
-            rule_set = self._compile(number, compiler, compiled)
-            if rule_set != self._rule_sets.get(number):
-                self._rule_sets[number] = changed[number] = rule_set
+            ports = self._members.named_ports(number)
+            rule_set = compiled.rule_set(self._policies_of(number), ports)
+            if compiled.is_other(rule_set, self._rule_sets.get(number)):
+                changed[number] = rule_set
+        self._rule_sets |= changed
         gone = frozenset(self._gone)
         self._touched.clear()
         self._gone.clear()
@@ -176,27 +191,21 @@ class Resolver:
         if added or removed:
             self._published = numbers
             self._networks = Networks(numbers)
+            self._renew()
             # An address is counted for the longest network alone, so that all must know of it.
             self._touched |= {n for n, rules in self._rule_sets.items() if rules.names_cidrs}
         return added, removed
 
-    def _compile(
-        self, number: int, compiler: Compiler, compiled: dict[tuple[object, ...], RuleSet]
-    ) -> RuleSet:
+    def _policies_of(self, number: int) -> list[Policy]:
+        """The policies that select an identity."""
         labels = self._members.identities[number].labels
-        policies = [
-            policy
-            for key in self._selected[number]
-            for policy in self._held[key].policies
-            if policy.subject.matches(labels)
-        ]
-        policies.sort(key=_order)
-        ports = self._members.named_ports(number)
-        # Identities of the same policies have equal rule sets: they share one.
-        key = (*map(id, policies), ports)
-        if key not in compiled:
-            compiled[key] = compiler.rule_set(policies, tuple(ports))
-        return compiled[key]
+        found: list[Policy] = []
+        for key in self._selected[number]:
+            policies = self._held[key].policies
+            # The only one must be what the manifest was chosen for.
+            alone = len(policies) == 1
+            found += policies if alone else [p for p in policies if p.subject.matches(labels)]
+        return found
 
     def _touch_users(self, peers: Iterable[SelectorPeer | EntityPeer]) -> None:
         keys = {key for peer in peers for key in self._users.get(peer, ())}
@@ -206,3 +215,28 @@ class Resolver:
 
 def _order(policy: Policy) -> tuple[str, str, str]:
     return policy.namespace, policy.name, policy.kind
+
+
+@frozen
+class _Compiled:
+    """Rule sets of one `resolve`: identities of the same policies have equal ones, and share."""
+
+    compiler: Compiler
+    _rule_sets: dict[tuple[object, ...], RuleSet] = field(factory=dict, init=False)
+    _others: dict[tuple[int, int], bool] = field(factory=dict, init=False)
+
+    def rule_set(self, policies: list[Policy], ports: frozenset[NamedPort]) -> RuleSet:
+        """Return the rule set of an identity that these policies select."""
+        key = (frozenset(map(id, policies)), ports)
+        found = self._rule_sets.get(key)
+        if found is None:
+            found = self.compiler.rule_set(sorted(policies, key=_order), tuple(ports))
+            self._rule_sets[key] = found
+        return found
+
+    def is_other(self, new: RuleSet, old: RuleSet | None) -> bool:
+        """Whether a rule set is another than the one before; each pair is compared once."""
+        pair = id(new), id(old)
+        if pair not in self._others:
+            self._others[pair] = new != old
+        return self._others[pair]
