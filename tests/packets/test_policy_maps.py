@@ -101,6 +101,34 @@ def test_the_first_rule_set_of_a_slot_begins_no_generation(maps, call):
     assert maps.runtime.generation == generation
 
 
+def test_slots_of_the_very_same_entries_share_a_version(maps, call, datapath):
+    """Until one of them gets others; the rows go with the last slot that names them."""
+    one, two = maps.slot(ONE), maps.slot(TWO)
+    assert call(maps.install_all, {one: SMALL, two: SMALL}) == {}
+    assert call(rows, datapath) == len(SMALL.entries)
+    assert call(maps.read, one).version == call(maps.read, two).version
+    call(maps.install, one, OTHER)
+    call(maps.collect, everything=True)
+    assert call(maps.read, one).entries == OTHER.entries
+    assert call(maps.read, two).entries == SMALL.entries
+    call(maps.release, TWO)
+    call(maps.collect, everything=True)
+    assert call(rows, datapath) == len(OTHER.entries)
+    assert call(maps.reconcile) == ()
+
+
+def test_many_rule_sets_begin_one_generation(maps, call):
+    """As one change of policy means; those that stay as they were do not count."""
+    slots = [maps.slot(identity) for identity in (ONE, TWO, 1003)]
+    call(maps.install_all, dict.fromkeys(slots, SMALL))
+    generation = maps.runtime.generation
+    before = call(maps.read, slots[2])
+    call(maps.install_all, {slots[0]: OTHER, slots[1]: RuleSet(entries(3)), slots[2]: SMALL})
+    assert maps.runtime.generation == generation + 1
+    assert call(maps.read, slots[1]).entries == entries(3)
+    assert call(maps.read, slots[2]) == before
+
+
 def test_a_slot_of_nobody_takes_no_rule_set(maps, call):
     """Slot 0 stands for no rule set at all."""
     for slot in (0, 5):
@@ -175,6 +203,21 @@ def test_what_is_out_of_effect_makes_room_at_once_where_it_must(tight, call):
     assert call(rows, tight) <= 100
 
 
+def test_where_there_is_no_room_for_all_at_once_one_comes_after_the_other(tight, call):
+    """Which needs room for one of them twice; one that is too large is named, and no other."""
+    maps = call(PolicyMaps.open, tight)
+    slots = [maps.slot(identity) for identity in (1, 2, 3)]
+    for rule in (16, 17):
+        wanted = {slot: RuleSet(entries(25, rule=rule + 10 * slot)) for slot in slots}
+        assert call(maps.install_all, wanted) == {}
+        assert all(call(maps.read, s).entries == one.entries for s, one in wanted.items())
+    failed = call(maps.install_all, {slots[0]: RuleSet(entries(200)), slots[1]: RuleSet({})})
+    assert list(failed) == [slots[0]]
+    assert "all of its 100 entries" in str(failed[slots[0]])
+    assert call(maps.read, slots[0]).entries == wanted[slots[0]].entries
+    assert call(maps.read, slots[1]).entries == {}
+
+
 def test_more_identities_than_slots_are_refused_by_name(tight, call):
     """With what to raise; one that is released makes room."""
     maps = call(PolicyMaps.open, tight)
@@ -240,6 +283,23 @@ def test_a_restart_finds_everything_in_force(maps, call, datapath):
     assert again.runtime.seed == maps.runtime.seed
     assert call(again.install, slots[0], OTHER)
     assert call(again.read, slots[0]).version not in [b.version for b in before]
+    assert call(again.reconcile) == ()
+
+
+def test_a_restart_finds_who_shares_a_version(maps, call, datapath):
+    """And takes it from one of them only, when that one gets another."""
+    slots = maps.slot(ONE), maps.slot(TWO)
+    call(maps.install_all, dict.fromkeys(slots, SMALL))
+    pairs = zip((ONE, TWO), slots, strict=True)
+    call(
+        datapath.table("endpoints").write,
+        [(bytes([n]) * 16, endpoint_row(*pair)) for n, pair in enumerate(pairs)],
+    )
+    again = call(PolicyMaps.open, datapath)
+    assert not any(call(again.install, slot, SMALL) for slot in slots)
+    call(again.install, slots[0], OTHER)
+    call(again.collect, everything=True)
+    assert call(again.read, slots[1]).entries == SMALL.entries
     assert call(again.reconcile) == ()
 
 

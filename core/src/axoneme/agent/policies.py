@@ -12,6 +12,8 @@ from axoneme.errors import MapError
 from axoneme.policy import CidrNumbers, Resolver, RuleNumbers
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from axoneme.datapath import Datapath, Drift
 
 #: Beyond so many the names of rules that no policy has any more are forgotten.
@@ -56,18 +58,20 @@ class NodePolicies:
             self.resolver.forget_rules()
         self.names.write(numbers.numbers)
         self.ipcache.remove_cidrs(changes.cidrs_removed)
-        for number in {*changes.rule_sets, *self.problems}:
-            self._install(number)
+        self._install({*changes.rule_sets, *self.problems})
         self.ipcache.put_cidrs(changes.cidrs)
 
-    def _install(self, number: int) -> None:
-        rule_set = self.resolver.rule_sets[number]
-        try:
-            self.maps.install(self.maps.slot(number), rule_set)
-        except MapError as error:
-            self.problems[number] = f"the policies of identity {number}: {error}"
-        else:
-            self.problems.pop(number, None)
+    def _install(self, numbers: Collection[int]) -> None:
+        failed: dict[int, MapError] = {}
+        slots: dict[int, int] = {}
+        for number in numbers:
+            try:
+                slots[self.maps.slot(number)] = number
+            except MapError as error:
+                failed[number] = error
+        wanted = {slot: self.resolver.rule_sets[number] for slot, number in slots.items()}
+        failed |= {slots[slot]: error for slot, error in self.maps.install_all(wanted).items()}
+        self.problems = {n: f"the policies of identity {n}: {e}" for n, e in failed.items()}
 
     def slot(self, identity: int) -> int:
         """The slot of an identity whose rule set is in effect, or closed."""

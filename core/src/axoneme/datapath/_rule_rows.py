@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from array import array
+from itertools import chain, repeat
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
@@ -61,9 +62,31 @@ def pack_rule_set(
     Raises:
         MapError: an entry does not fit.
     """
-    keys, values = _pack(layout, version, entries)
-    all_flags = flags & MEANING | lacking(entries)
-    return RuleRows(version, all_flags, entries, keys, values, layout.key.size)
+    (made,) = pack_rule_sets(layout, [(version, entries, flags)])
+    return made
+
+
+def pack_rule_sets(
+    layout: Layout, sets: Iterable[tuple[int, Mapping[PolicyKey, PolicyEntry], int]]
+) -> list[RuleRows]:
+    """Pack versions of rule sets, each with its number, entries and flags.
+
+    Raises:
+        MapError: an entry of one does not fit.
+    """
+    parts = list(sets)
+    keys, values = _pack(layout, [(version, entries) for version, entries, _ in parts])
+    made, first = [], 0
+    for version, entries, flags in parts:
+        last = first + len(entries)
+        own_keys, own_values = (
+            rows[first * size : last * size]
+            for rows, size in ((keys, layout.key.size), (values, layout.value.size))
+        )
+        all_flags = flags & MEANING | lacking(entries)
+        made.append(RuleRows(version, all_flags, entries, own_keys, own_values, layout.key.size))
+        first = last
+    return made
 
 
 def lacking(keys: Iterable[PolicyKey]) -> int:
@@ -86,11 +109,18 @@ def versions(rows: Rows) -> dict[int, dict[PolicyKey, PolicyEntry]]:
     return found
 
 
-def _pack(layout: Layout, version: int, entries: Mapping[PolicyKey, PolicyEntry]) -> Packed:
-    if not entries:
+def _pack(
+    layout: Layout, versions: Iterable[tuple[int, Mapping[PolicyKey, PolicyEntry]]]
+) -> Packed:
+    """Pack all entries of some versions, those of one behind those of the other."""
+    parts = [(version, entries) for version, entries in versions if entries]
+    if not parts:
         return bytearray(), bytearray()
-    columns: dict[str, array[int] | int] = {"rule_set": version}
-    for codes, rows in ((_KEY, entries.keys()), (_ENTRY, entries.values())):
+    numbers = chain.from_iterable(repeat(version, len(entries)) for version, entries in parts)
+    columns = {"rule_set": _column(layout, "rule_set", "I", numbers)}
+    keys = chain.from_iterable(entries for _, entries in parts)
+    values = chain.from_iterable(entries.values() for _, entries in parts)
+    for codes, rows in ((_KEY, list(keys)), (_ENTRY, list(values))):
         for place, (name, code) in enumerate(codes.items()):
             columns[name] = _column(layout, name, code, map(itemgetter(place), rows))
     return pack_columns(layout, columns)

@@ -3,16 +3,16 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from attrs import define, field, frozen
 
 from axoneme.errors import MapError, MapFull
 
-from ._rule_rows import MEANING, pack_rule_set, versions
+from ._rule_rows import MEANING, pack_rule_set, pack_rule_sets, versions
+from ._rule_versions import RuleVersions
 from .attachments import Drift
-from .rule_slots import NO_SLOT, RuleSlots
+from .rule_slots import RuleSlots
 from .runtime import Runtime
 
 if TYPE_CHECKING:
@@ -23,10 +23,6 @@ if TYPE_CHECKING:
     from ._rule_rows import RuleRows
     from .datapath import Datapath
     from .tables import Rows, Table
-
-_VERSIONS = 1 << 32
-#: Seconds for which a version that is no more in effect stays: a packet may be looking it up.
-_GRACE = 0.1
 
 
 @frozen
@@ -54,9 +50,7 @@ class PolicyMaps:
     slots: RuleSlots
     _rows: Rows = field(init=False)
     _set_rows: Rows = field(init=False)
-    _installed: dict[int, RuleRows] = field(factory=dict, init=False)
-    _retired: list[tuple[float, RuleRows]] = field(factory=list, init=False)
-    _last: int = field(default=0, init=False)
+    _versions: RuleVersions = field(factory=RuleVersions, init=False)
 
     @classmethod
     def open(cls, datapath: Datapath, runtime: Runtime | None = None) -> PolicyMaps:
@@ -73,20 +67,21 @@ class PolicyMaps:
     def _adopt(self) -> None:
         self._rows = self._policy.read()
         found = versions(self._rows)
-        self._set_rows = self._rule_sets.rows()
-        self._last = max(found, default=0)
+        there = dict(self._rule_sets.read())
         taken = self.slots.taken
-        for slot, row in self._rule_sets.read():
-            version, flags = row["active"], row["flags"]
-            self._last = max(self._last, version)
-            if version and slot in taken:
-                entries = found.pop(version, {})
-                made = pack_rule_set(self._policy.layout, version, entries, flags)
-                self._installed[slot] = made
-                self._set_rows.put([(slot, row)])
+        named = {slot: row for slot, row in there.items() if row["active"] and slot in taken}
+        made = {
+            (version, flags): pack_rule_set(
+                self._policy.layout, version, found.get(version, {}), flags
+            )
+            for version, flags in {(row["active"], row["flags"]) for row in named.values()}
+        }
+        self._versions.put({s: made[row["active"], row["flags"]] for s, row in named.items()})
+        self._versions.last = max([*found, *(row["active"] for row in there.values())], default=0)
+        self._set_rows = self._rule_sets.rows(named)
         self._rule_sets.reconcile(self._set_rows)  # closes the slots that nobody has
-        for version, entries in found.items():
-            stale = pack_rule_set(self._policy.layout, version, entries, 0)
+        for version in found.keys() - self._versions.in_use:
+            stale = pack_rule_set(self._policy.layout, version, found[version], 0)
             self._rows.discard(stale.each_key())
         self._policy.push(self._rows)
 
@@ -103,11 +98,9 @@ class PolicyMaps:
     def release(self, identity: int) -> None:
         """Take the rule set of an identity away, once the last of its endpoints is gone."""
         slot = self.slots.release(identity)
-        installed = self._installed.pop(slot, None)
-        if installed is not None:
+        if self._versions.discard(slot):
             self._rule_sets.delete([slot])
             self._set_rows.discard([slot])
-            self._retire(installed)
 
     def release_others(self, identities: Collection[int]) -> None:
         """Keep the slots of these identities alone, as when all endpoints are known again."""
@@ -119,68 +112,85 @@ class PolicyMaps:
     def install(self, slot: int, rule_set: RuleSet) -> bool:
         """Put a rule set in effect for a slot; whether it is another than the one that was.
 
-        The new version is filled whole, then the slot names it, then the generation begins in which
-        every flow is asked for again. The old version goes a moment later.
-
         Raises:
             MapFull: there is no room for both versions; the old one stays in effect.
             MapError: an entry does not fit.
         """
-        if slot == NO_SLOT or slot not in self.slots.taken:
-            raise MapError(f"slot {slot} is nobody's", map="rule_sets")
-        self.collect()
-        old, entries, flags = self._installed.get(slot), rule_set.entries, rule_set.flags
-        if old is not None and old.holds(entries, flags):
-            return False
-        made = pack_rule_set(self._policy.layout, self._next_version(), entries, flags)
-        self._fill(made)
-        row = (slot, {"active": made.version, "flags": made.flags})
-        self._rule_sets.write([row])
-        self._set_rows.put([row])
-        self._installed[slot] = made
-        self._last = made.version
-        if old is not None:
-            self.runtime.bump()
-            self._retire(old)
-        return True
+        return self._install({slot: rule_set})
 
-    def _fill(self, made: RuleRows) -> None:
-        """Write a version that nobody looks up yet, or none of it."""
-        self._rows.put_packed(made.keys, made.values)
+    def install_all(self, rule_sets: Mapping[int, RuleSet]) -> dict[int, MapError]:
+        """Put rule sets in effect for slots; why those that could not be are not.
+
+        All that is new is filled, then put in effect at once, and one generation begins. Where
+        there is no room for that, it is done one rule set after the other. Slots whose rule sets
+        have the very same entries share a version.
+        """
+        try:
+            self._install(rule_sets)
+        except MapError:
+            failed: dict[int, MapError] = {}
+            for slots in _alike(rule_sets):
+                try:
+                    self._install({slot: rule_sets[slot] for slot in slots})
+                except MapError as error:
+                    failed |= dict.fromkeys(slots, error)
+            return failed
+        return {}
+
+    def _install(self, rule_sets: Mapping[int, RuleSet]) -> bool:
+        """Fill new versions whole, let slots name them, and begin the generation.
+
+        In it every flow is asked for again. The old versions go a moment later.
+        """
+        strange = rule_sets.keys() - self.slots.taken
+        if strange:
+            raise MapError(f"slot {min(strange)} is nobody's", map="rule_sets")
+        holds = self._versions.holds
+        changed = {slot: one for slot, one in rule_sets.items() if not holds(slot, one)}
+        if changed:
+            self._flip(self._fill(changed))
+        self.collect()
+        return bool(changed)
+
+    def _fill(self, rule_sets: Mapping[int, RuleSet]) -> dict[int, RuleRows]:
+        """Write versions that nobody looks up yet, or none; which of them each slot is to have."""
+        alike = _alike(rule_sets)
+        first = (rule_sets[slots[0]] for slots in alike)
+        numbers = self._versions.following()
+        wanted = [(next(numbers), one.entries, one.flags) for one in first]
+        made = pack_rule_sets(self._policy.layout, wanted)
+        keys, values = b"".join(r.keys for r in made), b"".join(r.values for r in made)
+        self._rows.put_packed(keys, values)
         try:
             self._push()
         except MapError:
-            self._rows.discard(made.each_key())
+            for rows in made:
+                self._rows.discard(rows.each_key())
             self._policy.push(self._rows)
             raise
+        self._versions.last = made[-1].version
+        return {slot: rows for rows, slots in zip(made, alike, strict=True) for slot in slots}
+
+    def _flip(self, filled: Mapping[int, RuleRows]) -> None:
+        """Let slots name their new versions."""
+        rows = [(s, {"active": one.version, "flags": one.flags}) for s, one in filled.items()]
+        self._rule_sets.write(rows)
+        self._set_rows.put(rows)
+        if self._versions.put(filled):
+            self.runtime.bump()
 
     def _push(self) -> None:
         try:
             self._policy.push(self._rows)
         except MapFull:
-            if not self._retired:
+            if not self._versions.waiting:
                 raise
             self.collect(everything=True)
             self._policy.push(self._rows)
 
-    def _next_version(self) -> int:
-        """A number that no rule set has, nor had lately."""
-        used = {rows.version for rows in self._installed.values()}
-        used |= {rows.version for _, rows in self._retired}
-        version = self._last
-        while True:
-            version = (version + 1) % _VERSIONS
-            if version and version not in used:
-                return version
-
-    def _retire(self, old: RuleRows) -> None:
-        self._retired.append((time.monotonic() + _GRACE, old))
-
     def collect(self, *, everything: bool = False) -> int:
         """Remove versions that are out of effect for long enough; the number of their rows."""
-        now = time.monotonic()
-        due = [rows for until, rows in self._retired if everything or until <= now]
-        self._retired = [(u, rows) for u, rows in self._retired if not everything and u > now]
+        due = self._versions.take_due(everything=everything)
         removed = sum(self._rows.discard(rows.each_key()) for rows in due)
         if removed:
             self._policy.push(self._rows)
@@ -207,3 +217,11 @@ class PolicyMaps:
             return None
         entries = versions(self._policy.read()).get(row["active"], {})
         return StoredRuleSet(slot, row["active"], row["flags"] & MEANING, entries)
+
+
+def _alike(rule_sets: Mapping[int, RuleSet]) -> list[list[int]]:
+    """Slots by what they are to have: those of one list can share a version."""
+    found: dict[tuple[int, int], list[int]] = {}
+    for slot, one in rule_sets.items():
+        found.setdefault((id(one.entries), one.flags), []).append(slot)
+    return list(found.values())

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import define
+from attrs import define, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +23,8 @@ class RuleNames:
 
     _table: Table
     _rows: Rows
+    #: What was last written; None before that.
+    _written: Mapping[str, int] | None = field(default=None, init=False)
 
     @classmethod
     def open(cls, datapath: Datapath) -> RuleNames:
@@ -40,10 +42,22 @@ class RuleNames:
         Raises:
             MapFull: there are more rules than the map has entries.
         """
-        self._rows.put((number, {"name": _padded(name)}) for name, number in numbers.items())
-        known = set(numbers.values())
-        self._rows.discard([number for number, _ in self._rows if number not in known])
-        self._table.push(self._rows)
+        if self._written is None:
+            new, gone = set(numbers.items()), self._strange(numbers)
+        else:
+            before = self._written.items()
+            new = numbers.items() - before
+            gone = {number for _, number in before - numbers.items()}
+        if new or gone:
+            # Discarded first: a number may have gone from one name to another.
+            self._rows.discard(gone)
+            self._rows.put((number, {"name": _padded(name)}) for name, number in new)
+            self._table.push(self._rows)
+        self._written = dict(numbers)
+
+    def _strange(self, numbers: Mapping[str, int]) -> set[int]:
+        """What is there and none of these numbers."""
+        return {number for number, _ in self._rows} - set(numbers.values())
 
 
 def _padded(name: str) -> bytes:
