@@ -237,7 +237,10 @@ class Cluster:
 
     def sync_manifests(self) -> bool:
         """Put policies and labels in effect; whether an endpoint got another identity by it."""
+        before = self.manifests
         self._read_manifests()
+        if self.manifests.says_who_is_who_as(before):
+            self.policies.apply()  # at once: to look at all endpoints takes longer
         relabelled = self._relabel()
         if not relabelled:
             self.policies.apply()

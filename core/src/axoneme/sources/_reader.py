@@ -131,7 +131,7 @@ class FilesReader(Generic[T]):
         path = self.directory / entry.name
         try:
             data = read_file(path)
-            seen = _Seen(mark, self.decode(path, data))
+            value = self.decode(path, data)
         except FileFaults as error:
             return self._kept(path, before, _Seen(mark, None, error.problems))
         except ValueError as error:
@@ -141,7 +141,10 @@ class FilesReader(Generic[T]):
             return self._kept(path, before, _Seen(mark, None, wrong))
         if self.last_good is not None:
             self.last_good.remember(entry.name, data)
-        return seen
+        # The very same object, where nothing is new: who has it need not compare.
+        if before is not None and before.value == value:
+            value = before.value
+        return _Seen(mark, value)
 
     def _kept(self, path: Path, before: _Seen[T] | None, wrong: _Seen[T]) -> _Seen[T]:
         """A file that is wrong, with what it said before if that is to stay."""

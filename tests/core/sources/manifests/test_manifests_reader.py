@@ -307,6 +307,20 @@ def test_only_files_that_changed_are_parsed_again(reader, write):
     assert second[1] != first[1]
 
 
+def test_a_file_that_is_written_again_says_the_very_same(reader, write):
+    """So that nobody has to compare; another pod or namespace is told from another policy."""
+    write("a.yaml", POLICY)
+    before = reader.read()
+    write("a.yaml", POLICY + "---\n")
+    again = reader.read()
+    assert again.policies[0] is before.policies[0]
+    write("a.yaml", CILIUM)
+    assert reader.read().says_who_is_who_as(before)
+    for text in (POD, NAMESPACE):
+        write("b.yaml", text)
+        assert not reader.read().says_who_is_who_as(before)
+
+
 def test_a_link_into_a_data_directory_is_followed(tmp_path):
     """A ConfigMap is a directory of links that are moved all at once."""
     for number, text in ((1, POLICY), (2, CILIUM)):

@@ -73,3 +73,7 @@ class Manifests:
     def pod(self, namespace: str, name: str) -> PodRecord:
         """A pod; one without a manifest has no labels."""
         return self.pods.get((namespace, name)) or PodRecord(name, namespace)
+
+    def says_who_is_who_as(self, other: Manifests) -> bool:
+        """Whether pods and namespaces are the same in others."""
+        return (self.namespaces, self.pods) == (other.namespaces, other.pods)
