@@ -7,29 +7,23 @@ kind of links. All are on one CPU, and by turns.
 
 from __future__ import annotations
 
-import os
 from contextlib import ExitStack
 from functools import partial
 from statistics import median
-from subprocess import PIPE
 from typing import TYPE_CHECKING
 
 from tests.bench.compiling import compiled_program
-from tests.bench.measure import in_turns, quick, ratio
-from tests.bench.processes import urgent, wait_for
+from tests.bench.loads import Load
+from tests.bench.measure import in_turns, ratio
 from tests.bench.results import BenchError, Result
 from tests.system.cluster import Cluster
 
 from axoneme.testing import Node, join
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from axoneme.testing import Pod
 
-_PORT = 7777
 _ROUND_TRIPS = 30_000
-_PARTS = 5
 _ISSUE = "network"
 
 
@@ -40,12 +34,10 @@ def run() -> list[Result]:
         clusters = {mode: stack.enter_context(Cluster(mode)) for mode in ("native", "tunnel")}
         for mode, cluster in clusters.items():
             pairs[mode] = cluster.add_pod(1, identity=1001), cluster.add_pod(2, identity=1002)
+        load = Load(rr, _ROUND_TRIPS)
         for _, server in pairs.values():
-            words = urgent(rr, "serve", _PORT)
-            process = server.popen(words, cpu=_cpu(), stdout=PIPE, text=True)
-            wait_for(process, "ready")
-        measures = {name: partial(_ask, rr, *pods) for name, pods in pairs.items()}
-        found = in_turns(measures)
+            stack.enter_context(load.served(server))
+        found = in_turns({n: partial(load.round_trip, c, s.ipv4) for n, (c, s) in pairs.items()})
         for mode, cluster in clusters.items():
             _check(mode, cluster)
     plain = found["plain"]
@@ -61,22 +53,11 @@ def _result(how: str, value: float, unit: str, goal: float | None = None) -> Res
     return Result(f"round trip between two nodes' pods {how}", value, unit, goal, issue=_ISSUE)
 
 
-def _cpu() -> int:
-    return max(os.sched_getaffinity(0))
-
-
 def _plain(stack: ExitStack) -> tuple[Pod, Pod]:
     """Two pods of two nodes that know nothing of us."""
     first, second = (stack.enter_context(Node(number=n)) for n in (1, 2))
     join(first, second)
     return first.add_pod(), second.add_pod()
-
-
-def _ask(rr: Path, client: Pod, server: Pod) -> float:
-    """The median round trip of the fastest part: whoever else uses the machine only adds."""
-    count = _ROUND_TRIPS // _PARTS // (10 if quick() else 1)
-    words = urgent(rr, "ask", server.ipv4, _PORT, count)
-    return min(float(client.run(words, cpu=_cpu()).split()[0]) for _ in range(_PARTS))
 
 
 def _check(mode: str, cluster: Cluster) -> None:

@@ -6,12 +6,14 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tests.bench.processes import URGENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+
+T = TypeVar("T")
 
 #: Set by `--quick`: fewer and shorter turns, to see that the benchmarks run.
 QUICK = "AXONEME_BENCH_QUICK"
@@ -31,11 +33,11 @@ def pairs() -> int:
 
 
 def in_turns(
-    measures: Mapping[str, Callable[[], float]], turns: int | None = None
-) -> dict[str, list[float]]:
+    measures: Mapping[str, Callable[[], T]], turns: int | None = None
+) -> dict[str, list[T]]:
     """Measure all, one after another, in several turns; each turn begins with another of them."""
     names = list(measures)
-    found: dict[str, list[float]] = {name: [] for name in names}
+    found: dict[str, list[T]] = {name: [] for name in names}
     for turn in range(turns or pairs()):
         first = turn % len(names)
         for name in names[first:] + names[:first]:
