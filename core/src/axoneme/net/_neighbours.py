@@ -4,20 +4,35 @@
 from __future__ import annotations
 
 import socket
+import struct
+import sys
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
 from axoneme.net._pyroute2 import ndmsg
-from axoneme.net._socket import ACK, CREATE, DUMP, REPLACE, Socket
+from axoneme.net._socket import (
+    ACK,
+    CREATE,
+    DUMP,
+    HEADER_BYTES,
+    REPLACE,
+    Socket,
+    read_attributes,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from axoneme.model import Address
 
 _NEWNEIGH, _DELNEIGH, _GETNEIGH = 28, 29, 30
 _PERMANENT = 0x80
 _MANAGED = 0x1  # of the extended flags
+#: struct ndmsg: family, device, state, flags, type; and attributes by their number.
+_HEAD = struct.Struct("=BxxxiHBB")
+_DST, _PROTOCOL, _FLAGS_EXT = 1, 12, 15
 
 
 @frozen
@@ -46,22 +61,42 @@ class NeighbourRequests(Socket):
 
     def kept_neighbours(self, keeper: int) -> tuple[KeptNeighbour, ...]:
         """Return the neighbours that are kept for a keeper."""
-        found = (one for one in self._all() if one.get_attr("NDA_PROTOCOL") == keeper)
         return tuple(
-            _neighbour(one) for one in found if (one.get_attr("NDA_FLAGS_EXT") or 0) & _MANAGED
+            one.neighbour
+            for one in self._all()
+            if one.number(_PROTOCOL) == keeper and one.number(_FLAGS_EXT) & _MANAGED
         )
 
     def permanent_neighbours(self) -> tuple[KeptNeighbour, ...]:
         """Return the neighbours whose MAC addresses somebody gave for good."""
-        return tuple(_neighbour(one) for one in self._all() if one["state"] & _PERMANENT)
+        return tuple(one.neighbour for one in self._all() if one.state & _PERMANENT)
 
-    def _all(self) -> list[Any]:
-        found = []
+    def _all(self) -> Iterator[_Found]:
         for family in (socket.AF_INET, socket.AF_INET6):
             message = ndmsg()
             message["family"] = int(family)
-            found += self._request(message, _GETNEIGH, DUMP, "list neighbours")
-        return found
+            for data in self._request_bytes(message, _GETNEIGH, DUMP, "list neighbours"):
+                _, device, state, _, _ = _HEAD.unpack_from(data, HEADER_BYTES)
+                attributes = read_attributes(data, HEADER_BYTES + _HEAD.size)
+                yield _Found(device, state, attributes)
+
+
+@frozen
+class _Found:
+    """A neighbour as the kernel has it: each pod has some, so that pyroute2 would take long."""
+
+    device: int
+    state: int
+    attributes: dict[int, bytes]
+
+    @property
+    def neighbour(self) -> KeptNeighbour:
+        """Its address, and where it is."""
+        return KeptNeighbour(self.device, ip_address(self.attributes[_DST]))
+
+    def number(self, attribute: int) -> int:
+        """An attribute that is a number; 0 if it is not there."""
+        return int.from_bytes(self.attributes.get(attribute, b""), sys.byteorder)
 
 
 def _message(neighbour: KeptNeighbour) -> Any:
@@ -70,7 +105,3 @@ def _message(neighbour: KeptNeighbour) -> Any:
     message["ifindex"] = neighbour.device
     message["attrs"] = [("NDA_DST", str(neighbour.address))]
     return message
-
-
-def _neighbour(message: Any) -> KeptNeighbour:
-    return KeptNeighbour(message["ifindex"], ip_address(message.get_attr("NDA_DST")))

@@ -8,16 +8,17 @@ those of an earlier process, and leaves the others alone.
 from __future__ import annotations
 
 import socket
+import struct
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from attrs import frozen
 
 from axoneme.net._pyroute2 import rtmsg
-from axoneme.net._socket import ACK, CREATE, DUMP, REPLACE, Socket
+from axoneme.net._socket import ACK, CREATE, DUMP, HEADER_BYTES, REPLACE, Socket, decoded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from axoneme.model import Address
 
@@ -27,6 +28,8 @@ _UNICAST, _UNREACHABLE = 1, 7
 _SCOPE_UNIVERSE, _SCOPE_LINK, _SCOPE_NOWHERE = 0, 253, 255
 _ONLINK = 4
 _CLONED = 0x200
+#: struct rtmsg: family, length of the destination, table, protocol, scope, type, flags.
+_HEAD = struct.Struct("=BBxxBBBBI")
 
 Network: TypeAlias = IPv4Network | IPv6Network
 
@@ -85,20 +88,23 @@ class RouteRequests(Socket):
 
     def kept_routes(self, keeper: int) -> tuple[KeptRoute, ...]:
         """Return all routes of a keeper."""
-        return tuple(_route(one) for one in self._main_table() if one["proto"] == keeper)
+        return tuple(_route(one) for one in self._main_table(lambda _, proto: proto == keeper))
 
     def other_routes(self, destination: Network, keeper: int) -> tuple[KeptRoute, ...]:
         """Return the routes to exactly this destination that are not the keeper's."""
-        routes = (_route(one) for one in self._main_table() if one["proto"] != keeper)
-        return tuple(route for route in routes if route.destination == destination)
+        length = destination.prefixlen
+        found = self._main_table(lambda long, proto: long == length and proto != keeper)
+        return tuple(route for route in map(_route, found) if route.destination == destination)
 
-    def _main_table(self) -> Iterator[Any]:
+    def _main_table(self, wanted: Callable[[int, int], bool]) -> Iterator[Any]:
+        """Yield routes by prefix length and protocol: pods have many, and to decode one is slow."""
         for family in (socket.AF_INET, socket.AF_INET6):
             message = rtmsg()
             message["family"] = family
-            for one in self._request(message, _GETROUTE, DUMP, "list routes"):
-                if one.get_attr("RTA_TABLE") == _MAIN_TABLE and not one["flags"] & _CLONED:
-                    yield one
+            for data in self._request_bytes(message, _GETROUTE, DUMP, "list routes"):
+                _, length, table, proto, _, _, flags = _HEAD.unpack_from(data, HEADER_BYTES)
+                if table == _MAIN_TABLE and not flags & _CLONED and wanted(length, proto):
+                    yield decoded(rtmsg, data)
 
     def way_to(self, address: Address) -> Way:
         """Ask the kernel which way it would send what is for an address.

@@ -91,7 +91,7 @@ class Socket:
     ) -> list[Any]:
         """Send one request and return the messages of the answer, decoded by the same class."""
         found = self._request_bytes(message, kind, flags, doing, device)
-        return [_decoded(type(message), data) for data in found]
+        return [decoded(type(message), data) for data in found]
 
     def _request_bytes(
         self, message: Any, kind: int, flags: int, doing: str, device: str = ""
@@ -154,7 +154,8 @@ def _encoded(message: Any, kind: int, flags: int, number: int) -> bytes:
     return bytes(message.data)
 
 
-def _decoded(kind: type[Any], data: bytes) -> Any:
+def decoded(kind: type[Any], data: bytes) -> Any:
+    """Return a message of a class of pyroute2."""
     message = kind(data)
     message.decode()
     return message
