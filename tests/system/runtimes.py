@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
-import socket
 import subprocess
-import threading
 from concurrent.futures import Future
-from contextlib import suppress
+from functools import partial
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Self
 
@@ -22,17 +21,23 @@ from axoneme.agent.probes import EnginePods
 from axoneme.cni import Attachments, install, serve_cni
 from axoneme.errors import AxonemeError
 from axoneme.net import Netlink
-from axoneme.net.namespaces import CLONE_NEWNET, open_network, unshare
-from axoneme.testing import Node, Worker, scaled
+from axoneme.net.namespaces import CLONE_NEWNET, unshare
+from axoneme.testing import Node, Place
+from axoneme.testing._cgroups import create_cgroup, enter_cgroup
+from axoneme.testing._traffic import echo
 from axoneme.testing.pipelines import Pipeline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import socket
     from pathlib import Path
 
     from axoneme.model import Address, Endpoint
+    from axoneme.testing import Server
+    from axoneme.testing._traffic import Reply
 
 _SECONDS = 90
+_ECHO = 9000
+_numbers = itertools.count()
 
 
 @define
@@ -99,85 +104,36 @@ class Store:
         self.endpoints.pop((namespace, name), None)
 
 
-class Echo:
-    """Answers datagrams of both families; `peers` are the addresses that they came from."""
-
-    def __init__(self, listener: socket.socket) -> None:
-        self._listener = listener
-        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        listener.bind(("", 9000))
-        self.peers: list[str] = []
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-
-    def _serve(self) -> None:
-        while True:
-            words, peer = self._receive()
-            if peer is None:
-                return
-            self.peers.append(str(peer[0]).removeprefix("::ffff:"))
-            self._listener.sendto(words, peer)
-
-    def _receive(self) -> Any:
-        try:
-            return self._listener.recvfrom(65536)
-        except OSError:
-            return b"", None
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with suppress(OSError):  # an unconnected socket says so, and wakes its reader
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._thread.join(_SECONDS)
-        self._listener.close()
-
-
-class Container:
-    """A network namespace as a runtime makes one, with a thread in it."""
+class Container(Place):
+    """A network namespace as a runtime makes one; `netns` is its path."""
 
     def __init__(self, container_id: str) -> None:
         self.id = container_id
-        self.worker = Worker(container_id, lambda: unshare(CLONE_NEWNET))
-        self.worker.start()
-        self._network = self.call(open_network)
-        self.netns = f"/proc/{os.getpid()}/fd/{self._network}"
-
-    def call(self, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
-        """Run a function in it."""
-        return self.worker.call(function, *args, **options)
+        cgroup = create_cgroup(f"container{next(_numbers)}")
+        super().__init__(container_id, cgroup, partial(_enter, cgroup))
+        self.netns = f"/proc/{os.getpid()}/fd/{self.network}"
 
     def links(self) -> set[str]:
         """The names of its devices."""
-        with Netlink(self._network) as netlink:
+        with Netlink(self.network) as netlink:
             return {link.name for link in netlink.links()} - {"lo", "sit0", "ip6tnl0"}
 
     def connected(self, address: Address) -> socket.socket:
-        """A UDP socket of it, connected to port 9000 of an address."""
-        family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
-        source: socket.socket = self.call(socket.socket, family, socket.SOCK_DGRAM)
-        source.settimeout(scaled(2))
-        source.connect((str(address), 9000))
-        return source
+        """A UDP socket of it, connected to the echo server of an address."""
+        return self.connect(address, _ECHO, protocol="udp")
 
     def pings(self, address: Address) -> bool:
-        """Whether an echo server of UDP answers at an address, port 9000."""
-        with self.connected(address) as source:
-            try:
-                source.send(b"ping")
-                return source.recv(64) == b"ping"
-            except OSError:
-                return False
+        """Whether an echo server answers at an address."""
+        return self.reaches(address, _ECHO, protocol="udp")
 
-    def echo(self) -> Echo:
-        """Answer datagrams at port 9000, until it is closed."""
-        return Echo(self.call(socket.socket, socket.AF_INET6, socket.SOCK_DGRAM))
+    def echo(self, reply: Reply = echo) -> Server:
+        """Answer datagrams, until it is closed."""
+        return self.serve(_ECHO, protocol="udp", reply=reply)
 
-    def close(self) -> None:
-        """Let the namespace go."""
-        os.close(self._network)
-        self.worker.stop()
+
+def _enter(cgroup: Path) -> None:
+    enter_cgroup(cgroup)
+    unshare(CLONE_NEWNET)
 
 
 @frozen
