@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A node with the real agent: pods come through the CNI, and people write manifests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+from tests.system.runtimes import Runtime
+
+from axoneme.testing.agents import AgentProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from tests.system.runtimes import Container
+
+    from axoneme.model import Address
+    from axoneme.testing import Node
+
+
+class AgentNode(Runtime):
+    """A runtime and the agent that it asks. `sections` is added to the configuration."""
+
+    def __init__(self, node: Node, directory: Path, sections: str = "") -> None:
+        self.node = node
+        self.manifests = directory / "manifests"
+        self.manifests.mkdir()
+        self.agent = AgentProcess(node, directory)
+        self.addresses: dict[str, tuple[Address, ...]] = {}
+        self.configure(sections)
+        super().__init__(directory, self.agent.run_dir)
+
+    def configure(self, sections: str = "", plugins: Sequence[str] = ("tc",)) -> None:
+        """Write the configuration."""
+        four, six = self.node.pod_networks
+        own = ", ".join(f'"{address}"' for address in self.node.addresses)
+        self.agent.configure(
+            plugins,
+            f'manifests-dir = "{self.manifests}"\nnode-name = "one"\nnode-addresses = [{own}]\n'
+            f'cluster-pool-ipv4-cidr = ["{four}"]\ncluster-pool-ipv6-cidr = ["{six}"]\n{sections}',
+        )
+
+    def add_pod(self, name: str, namespace: str = "default") -> Container:
+        """A pod with the labels and ports that a manifest gives it."""
+        made = self.container(f"{namespace}-{name}")
+        answer = self.add(made, args=f"K8S_POD_NAMESPACE={namespace};K8S_POD_NAME={name}")
+        self.addresses[f"{namespace}/{name}"] = answer.addresses
+        return made
+
+    def write(self, name: str, text: str) -> None:
+        """Write a manifest in one step."""
+        draft = self.manifests / f".{name}"
+        draft.write_text(text)
+        draft.replace(self.manifests / name)
+
+    def remove(self, name: str) -> None:
+        """Remove a manifest."""
+        (self.manifests / name).unlink()
+
+    def explain(self, pod: str, peer: Address, **question: Any) -> dict[str, Any]:
+        """What the agent says of a packet into a pod, unless another direction is asked for."""
+        question = {"direction": "ingress", "pod": pod, "peer": str(peer)} | question
+        answer: dict[str, Any] = self.agent.ask("explain", **question)
+        return answer
+
+    def problems(self) -> list[str]:
+        """What the agent says is wrong."""
+        found: list[str] = self.agent.ask("status")["problems"]
+        return found
+
+    def wait_for(self, condition: Callable[[], object], what: str) -> None:
+        """Wait until a condition holds."""
+        self.agent.wait_for(condition, what)
+
+    def __enter__(self) -> Self:
+        self.agent.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.agent.__exit__(None, None, None)
+        super().__exit__()
