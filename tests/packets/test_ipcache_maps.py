@@ -122,5 +122,6 @@ def test_drift_is_repaired_and_named(maps, node, datapath, read):
     found = node.call(maps.reconcile)
     assert [d.attach_point for d in found] == ["map ipcache", "map cidrs", "map nodes"]
     assert all("1 added" in d.problem for d in found)
+    assert f"(added {FOUR})" in found[0].problem
     assert [read(name) for name in ("ipcache", "cidrs", "nodes")] == before
     assert maps.runtime.generation == generation + 1

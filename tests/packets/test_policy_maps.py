@@ -242,7 +242,7 @@ def test_drift_is_repaired_and_named(maps, call, datapath):
     found = call(maps.reconcile)
     assert [str(d).split(":")[0] for d in found] == ["map policy", "map rule_sets"]
     assert "1 removed" in str(found[0])
-    assert "'identity': 5" in str(found[0])
+    assert "identity=5" in str(found[0])
     assert call(maps.read, slot) == before
     assert maps.runtime.generation == generation + 1
     assert call(maps.reconcile) == ()

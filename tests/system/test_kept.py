@@ -112,7 +112,9 @@ def test_a_row_that_somebody_changed_is_named_and_repaired(rig: Rig) -> None:
     pod = rig.add_pod()
     table = rig.datapath.table("endpoints")
     rig.call(table.clear)
-    assert "map endpoints" in str(rig.call(rig.datapath.repair)[0])
+    found = str(rig.call(rig.datapath.repair)[0])
+    assert found.startswith("map endpoints: not as written: 2 added")
+    assert f"added {pod.ipv4}" in found
     assert len(rig.call(table.read)) == 2
     assert rig.call(rig.datapath.repair) == []
     assert pod.number in rig.datapath.endpoints

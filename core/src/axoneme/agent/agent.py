@@ -239,6 +239,7 @@ class Agent:
         for name, repair in (
             ("the datapath", self.engine.repair),
             ("the maps of the cluster", self.cluster.repair),
+            ("the links of pods", self.pods.repair),
             ("what the source says", self._follow_all),
             ("pods that have gone", self._forget_vanished),
             ("identities", IdentityKeeper(self.cluster).keep),

@@ -18,7 +18,7 @@ from attrs import define, field
 
 from axoneme.cni import CniError, Code
 from axoneme.errors import AxonemeError
-from axoneme.net import NetworkError
+from axoneme.net import Netlink, NetworkError
 
 from .cni_values import (
     attachment_of,
@@ -30,6 +30,7 @@ from .cni_values import (
     result_of,
     wiring_of,
 )
+from .pod_links import keep_links
 from .pods import attach_pod, check_pod, detach_pod
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from axoneme.agent.pods import PodWiring
     from axoneme.cni import Attachment, Attachments, CniRequest, CniResult
     from axoneme.model import Address
-    from axoneme.net import Link, Netlink
+    from axoneme.net import Link
 
 _log = logging.getLogger(__name__)
 #: Links that are made or deleted at one time; the kernel has one lock for all of them.
@@ -87,6 +88,13 @@ class PodNetwork:
             else:
                 done.append(f"removed {one.namespace}/{one.name}: {why}")
         return done
+
+    def repair(self) -> list[str]:
+        """Make the node's ends of pods' links as their ADD left them; what was not."""
+        with Netlink() as netlink:
+            return keep_links(
+                netlink, [self._wiring(one) for one in self.attachments.all() if one.complete]
+            )
 
     def close(self) -> None:
         """Let go of the threads; what is wired stays."""

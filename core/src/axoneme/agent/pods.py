@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
-from ipaddress import IPv4Address, IPv6Address, ip_network
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface, ip_network
 from typing import TYPE_CHECKING
 
 from attrs import field, frozen
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 GATEWAY4 = IPv4Address("169.254.1.1")
 GATEWAY6 = IPv6Address("fe80::1")
+_AT_THE_NODE: dict[int, IPv4Interface | IPv6Interface] = {
+    4: IPv4Interface(GATEWAY4),
+    6: IPv6Interface((GATEWAY6, 64)),
+}
 _EVERYTHING = {4: "0.0.0.0/0", 6: "::/0"}
 #: Beside the gateway's, no link-local addresses: nothing may speak from them.
 _IPV6_SYSCTLS = {"disable_ipv6": 0, "accept_ra": 0, "addr_gen_mode": 1}
@@ -55,6 +59,11 @@ class PodWiring:
         """The gateway of each family that the pod has an address of."""
         versions = {address.version for address in self.addresses}
         return tuple(one for one in (GATEWAY4, GATEWAY6) if one.version in versions)
+
+    @property
+    def own_interfaces(self) -> tuple[IPv4Interface | IPv6Interface, ...]:
+        """The gateways as the node has them at its end of the link."""
+        return tuple(_AT_THE_NODE[gateway.version] for gateway in self.gateways)
 
     def source(self, address: Address) -> Address | None:
         """The node's own address of the family of another."""
@@ -162,9 +171,8 @@ def _configure_node(netlink: Netlink, link: Link, wiring: PodWiring) -> None:
         write_sysctl(f"net/ipv4/conf/{link.name}/{name}", value)
     _write_ipv6_sysctls(link.name, wiring.addresses)
     netlink.change_link(link, up=True)
-    for gateway in wiring.gateways:
-        own = gateway if gateway.version == 4 else f"{gateway}/64"
-        netlink.add_address(link, own, on_link=True)
+    for gateway in wiring.own_interfaces:
+        netlink.add_address(link, gateway, on_link=True)
     for address in wiring.addresses:
         netlink.add_neighbour(link, address, wiring.mac)
         netlink.add_route(address, link, source=wiring.source(address))

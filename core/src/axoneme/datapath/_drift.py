@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 
 from axoneme._bpf import ffi, lib
+from axoneme.model.address import ADDRESS_BYTES, unpack_address
 
 if TYPE_CHECKING:
     from ._rows import Rows
@@ -33,8 +34,17 @@ class Drift:
 
     def __str__(self) -> str:
         counts = f"{self.added} added, {self.changed} changed, {self.removed} removed"
-        examples = "; ".join(f"{done} {key}" for done, key in self.examples)
+        examples = "; ".join(f"{done} {_shown(key)}" for done, key in self.examples)
         return f"{counts} ({examples})" if examples else counts
+
+
+def _shown(key: Any) -> str:
+    """A key for people: addresses as such, and structs by their fields."""
+    if isinstance(key, dict):
+        return " ".join(f"{name}={_shown(value)}" for name, value in key.items())
+    if isinstance(key, bytes):
+        return str(unpack_address(key)) if len(key) == ADDRESS_BYTES else key.hex()
+    return str(key)
 
 
 def drift_of(desired: Rows, stale: Rows) -> Drift:

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 
     from axoneme.model import Address, Endpoint, PluginObject
 
+    from ._drift import Drift as RowDrift
     from ._formats import Format
     from .attachments import (
         Attachment,
@@ -357,12 +358,16 @@ class Datapath:
 
     def reconcile_endpoints(self) -> int:
         """Write what differs in the map of endpoints; the number of rows that did."""
+        drift = self._write_endpoints()
+        return drift.added + drift.changed + drift.removed
+
+    def _write_endpoints(self) -> RowDrift:
         table = self.maps.table("endpoints")
         rows = [row for e in self._endpoints.values() for row in _endpoint_rows(e)]
         drift = table.reconcile(table.rows(rows))
         if drift:
             self._begin_generation()
-        return drift.added + drift.changed + drift.removed
+        return drift
 
     # For plugins and for people
 
@@ -445,12 +450,12 @@ class Datapath:
                 self._attachments[key] = attachment
         found += self._repin()
         try:
-            changed = self.reconcile_endpoints()
+            rows = self._write_endpoints()
         except MapError as error:
             found.append(Drift("map endpoints", str(error)))
         else:
-            if changed:
-                found.append(Drift("map endpoints", f"{changed} rows were not as written"))
+            if rows:
+                found.append(Drift("map endpoints", f"not as written: {rows}"))
         return found
 
     def _repin(self) -> list[Drift]:

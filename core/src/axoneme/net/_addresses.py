@@ -88,10 +88,13 @@ class AddressRequests(Socket):
 
     def addresses(self, link: Link | None = None) -> tuple[Interface, ...]:
         """Return the addresses of a device, or of all."""
-        name = link.name if link else ""
-        found = self._request_bytes(ifaddrmsg(), _GETADDR, DUMP, "list addresses", name)
-        read = map(_interface, found)
-        return tuple(address for index, address in read if link is None or index == link.index)
+        found = self.indexed_addresses()
+        return tuple(address for index, address in found if link is None or index == link.index)
+
+    def indexed_addresses(self) -> tuple[tuple[int, Interface], ...]:
+        """Return all addresses, each with the index of its device."""
+        found = self._request_bytes(ifaddrmsg(), _GETADDR, DUMP, "list addresses")
+        return tuple(map(_interface, found))
 
     def _address(
         self,
