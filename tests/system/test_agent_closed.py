@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -178,6 +180,31 @@ def test_who_is_refused_by_a_rule_learns_which(agent, friends, index):
     finally:
         agent.remove("refused.yaml")
     agent.wait_for(lambda: said(agent, peer=one)["verdict"] != "drop", "the end of the denial")
+
+
+def test_people_see_the_policy_s_name(agent):
+    """By the command, in one sentence; what cannot be asked is refused in one, too."""
+    one, two = (agent.addresses[f"default/{name}"][0] for name in ("one", "two"))
+
+    def command(*words):
+        line = [sys.executable, "-m", "axoneme", "explain", *map(str, words)]
+        line += ["--config", str(agent.agent.config)]
+        return subprocess.run(line, capture_output=True, text=True, check=False)
+
+    assert command("default/two", one, "--ingress", "--port", 8080).stdout == (
+        f"{one} to default/two, tcp port 8080: dropped in stage policy: Policy denied, "
+        "by default/closed\n"
+    )
+    assert "dropped in stage policy" in command("default/one", two, "--protocol", "udp").stdout
+    node = agent.node.addresses[0]
+    assert command("default/two", node, "--ingress").stdout.endswith(
+        "passes; no policy had to allow it\n"
+    )
+    done = command("default/tow", one)
+    assert (done.returncode, done.stderr) == (
+        1,
+        "axoneme: explain: no pod default/tow is here; did you mean default/two?\n",
+    )
 
 
 # What goes on while things change

@@ -98,9 +98,11 @@ def _print(value: Any, as_json: bool, view: Any) -> None:
 def _mount() -> None:
     from axoneme.cli.cleanup import cleanup
     from axoneme.cli.cni import cni_app
+    from axoneme.cli.explain import explain
     from axoneme.cli.lab import lab_app
     from axoneme.cli.plugin import plugin_app
 
+    app.command()(explain)
     app.command()(cleanup)
     app.add_typer(plugin_app, name="plugin")
     app.add_typer(cni_app, name="cni")
