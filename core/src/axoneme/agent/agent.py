@@ -56,7 +56,7 @@ class Agent:
     engine: Engine
     cluster: Cluster
     pods: PodNetwork
-    started: float = field(factory=time.time, init=False)
+    started: float = field(factory=time.monotonic, init=False)
     problems: list[str] = field(factory=list, init=False)
     _config_text: bytes = field(default=b"", init=False)
     _stopped: asyncio.Event = field(factory=asyncio.Event, init=False)

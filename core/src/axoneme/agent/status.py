@@ -26,7 +26,7 @@ def describe(agent: Agent) -> dict[str, Any]:
     datapath = agent.engine.datapath
     return {
         "pid": os.getpid(),
-        "seconds": round(time.time() - agent.started, 3),
+        "seconds": round(time.monotonic() - agent.started, 3),
         "config": str(agent.config_path),
         "kernel": os.uname().release,
         "network": describe_network(agent.engine.network),
