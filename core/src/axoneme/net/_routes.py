@@ -9,16 +9,25 @@ from __future__ import annotations
 
 import socket
 import struct
+import sys
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from attrs import frozen
 
 from axoneme.net._pyroute2 import rtmsg
-from axoneme.net._socket import ACK, CREATE, DUMP, HEADER_BYTES, REPLACE, Socket, decoded
+from axoneme.net._socket import (
+    ACK,
+    CREATE,
+    DUMP,
+    HEADER_BYTES,
+    REPLACE,
+    Socket,
+    read_attributes,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from axoneme.model import Address
 
@@ -28,8 +37,9 @@ _UNICAST, _UNREACHABLE = 1, 7
 _SCOPE_UNIVERSE, _SCOPE_LINK, _SCOPE_NOWHERE = 0, 253, 255
 _ONLINK = 4
 _CLONED = 0x200
-#: struct rtmsg: family, length of the destination, table, protocol, scope, type, flags.
-_HEAD = struct.Struct("=BBxxBBBBI")
+_ROUTE = struct.Struct("=xBxxxBxBI")  # struct rtmsg: the prefix's length, keeper, type and flags
+_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PREFSRC, _RTA_METRICS, _RTA_TABLE = 1, 4, 5, 7, 8, 15
+_RTAX_MTU = 2
 
 Network: TypeAlias = IPv4Network | IPv6Network
 
@@ -88,23 +98,22 @@ class RouteRequests(Socket):
 
     def kept_routes(self, keeper: int) -> tuple[KeptRoute, ...]:
         """Return all routes of a keeper."""
-        return tuple(_route(one) for one in self._main_table(lambda _, proto: proto == keeper))
+        return tuple(route for number, route in self._main_table() if number == keeper)
 
     def other_routes(self, destination: Network, keeper: int) -> tuple[KeptRoute, ...]:
         """Return the routes to exactly this destination that are not the keeper's."""
-        length = destination.prefixlen
-        found = self._main_table(lambda long, proto: long == length and proto != keeper)
-        return tuple(route for route in map(_route, found) if route.destination == destination)
+        routes = (route for number, route in self._main_table() if number != keeper)
+        return tuple(route for route in routes if route.destination == destination)
 
-    def _main_table(self, wanted: Callable[[int, int], bool]) -> Iterator[Any]:
-        """Yield routes by prefix length and protocol: pods have many, and to decode one is slow."""
+    def _main_table(self) -> Iterator[tuple[int, KeptRoute]]:
+        """Every route of the table with the number of its keeper."""
         for family in (socket.AF_INET, socket.AF_INET6):
             message = rtmsg()
             message["family"] = family
             for data in self._request_bytes(message, _GETROUTE, DUMP, "list routes"):
-                _, length, table, proto, _, _, flags = _HEAD.unpack_from(data, HEADER_BYTES)
-                if table == _MAIN_TABLE and not flags & _CLONED and wanted(length, proto):
-                    yield decoded(rtmsg, data)
+                found = _read(family, data)
+                if found is not None:
+                    yield found
 
     def way_to(self, address: Address) -> Way:
         """Ask the kernel which way it would send what is for an address.
@@ -139,18 +148,26 @@ def _message(route: KeptRoute, keeper: int) -> Any:
     return message
 
 
-def _route(message: Any) -> KeptRoute:
-    nothing = bytes(16 if message["family"] == socket.AF_INET6 else 4)
-    start = ip_address(message.get_attr("RTA_DST") or nothing)
-    metrics = message.get_attr("RTA_METRICS")
-    leads = message["type"] != _UNREACHABLE
-    return KeptRoute(
-        ip_network((start, message["dst_len"])),
-        (message.get_attr("RTA_OIF") or 0) if leads else 0,
-        _address(message, "RTA_GATEWAY"),
-        _address(message, "RTA_PREFSRC"),
-        (metrics.get_attr("RTAX_MTU") or 0) if metrics else 0,
+def _read(family: int, data: bytes) -> tuple[int, KeptRoute] | None:
+    """Read an rtmsg: its keeper's number and the route, None if it is of another table."""
+    length, proto, kind, flags = _ROUTE.unpack_from(data, HEADER_BYTES)
+    found = read_attributes(data, HEADER_BYTES + _ROUTE.size)
+    if _number(found.get(_RTA_TABLE)) != _MAIN_TABLE or flags & _CLONED:
+        return None
+    start = found.get(_RTA_DST) or bytes(16 if family == socket.AF_INET6 else 4)
+    gateway, source = found.get(_RTA_GATEWAY), found.get(_RTA_PREFSRC)
+    metrics = read_attributes(found.get(_RTA_METRICS, b""))
+    return proto, KeptRoute(
+        ip_network((start, length)),
+        _number(found.get(_RTA_OIF)) if kind != _UNREACHABLE else 0,
+        ip_address(gateway) if gateway else None,
+        ip_address(source) if source else None,
+        _number(metrics.get(_RTAX_MTU)),
     )
+
+
+def _number(data: bytes | None) -> int:
+    return int.from_bytes(data or b"", sys.byteorder)
 
 
 def _address(message: Any, name: str) -> Address | None:
