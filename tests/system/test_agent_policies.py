@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import itertools
-import socket
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
@@ -12,10 +11,10 @@ import pytest
 from attrs import frozen
 from tests.system.agents import AgentNode
 from tests.system.policies import ALL, EGRESS, INGRESS, PEOPLE, PODS, PORTS
+from tests.system.traffic import associates
 
 from axoneme.model import Address
-from axoneme.testing import Node, Place, join, scaled
-from axoneme.testing.packets import SCTP
+from axoneme.testing import Node, Place, join
 
 OUTSIDE = 9
 _source_ports = itertools.count(1024)
@@ -48,25 +47,9 @@ class Town:
         protocol, _, number = port.partition("/")
         place = self.places[who]
         if protocol == "sctp":
-            return self._arrives(place, target, int(number))
+            mark = next(_source_ports)
+            return associates(place, self.server, target, int(number), source_port=mark)
         return place.reaches(target, int(number), protocol=protocol, timeout=0.4)
-
-    def _arrives(self, source: Place, target: Address, port: int) -> bool:
-        """Whether an association's first packet gets there: no kernel here answers it."""
-        family = (socket.AF_INET, socket.AF_INET6)[target.version == 6]
-        packet = bytes(SCTP(next(_source_ports), port) / bytes([1, 0, 0, 20, *bytes(16)]))
-        with (
-            self.server.socket(family, socket.SOCK_RAW, socket.IPPROTO_SCTP) as listener,
-            source.socket(family, socket.SOCK_RAW, socket.IPPROTO_SCTP) as sender,
-        ):
-            listener.settimeout(scaled(0.4))
-            sender.sendto(packet, (str(target), 0))
-            try:
-                while packet not in listener.recv(2048):
-                    pass
-            except TimeoutError:
-                return False
-        return True
 
 
 @pytest.fixture(scope="module")

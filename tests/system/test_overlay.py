@@ -206,6 +206,19 @@ def test_a_pod_cannot_encapsulate(cluster, pods):
     assert cluster.dropped(2, "strange_encapsulation") == before + 1
 
 
+def test_nobody_encapsulates_inside_the_tunnel(cluster, pods):
+    """What comes out of the tunnel for its port is of a pod again, and a pod is no node."""
+    one, two = pods
+    node = cluster.node(2).ipv4
+    inner = wrapped(datagram("10.1.0.66", two.ipv4, "hello"))
+    before = cluster.dropped(2, "strange_encapsulation")
+    with listen(two, 0) as listener:
+        packet = IPv4(one.ipv4, node) / UDP(40000, VXLAN_PORT) / inner
+        throw(cluster.node(1), node, packet, vni=4711)
+        assert caught(listener) == b""
+    assert cluster.dropped(2, "strange_encapsulation") == before + 1
+
+
 @FAMILIES
 @pytest.mark.parametrize("whose", ["a pod's", "the node's"])
 def test_our_own_addresses_do_not_come_through_the_tunnel(cluster, pods, index, whose):

@@ -9,13 +9,14 @@ import socket
 import pytest
 from tests.system.cluster import Cluster
 from tests.system.complaints import complaint, udp
+from tests.system.traffic import INIT_ACK, associates
 
 from axoneme.datapath import Remote
 from axoneme.model.policy import Direction
 from axoneme.model.rule_set import PolicyEntry, PolicyKey, RuleSet
 
 FAMILIES = pytest.mark.parametrize("index", [0, 1], ids=["IPv4", "IPv6"])
-FRIEND, STRANGER, SERVER, CLOSED = 2001, 2002, 2003, 2004
+FRIEND, STRANGER, SERVER, CLOSED, ASSOCIATED = 2001, 2002, 2003, 2004, 2010
 PORT, RULE = 8080, 16
 _MTU_HEADERS = (28, 48)
 
@@ -73,6 +74,28 @@ def test_a_friend_reaches_what_it_may_and_a_stranger_nothing(
 def test_fragments_of_what_a_friend_may_send_are_let_in(server, friend, index):
     """Those that have no ports are judged by the first one's."""
     assert length(friend, server, index, 5000) == 5000
+
+
+@FAMILIES
+def test_an_association_of_sctp_is_let_in_where_its_port_is(cluster, friend, associated, index):
+    """And its answer comes back without a rule; no other port, and nobody who is not a friend."""
+    server, stranger = associated, cluster.add_pod(1, identity=STRANGER)
+    there, back = server.addresses[index], friend.addresses[index]
+    assert not associates(stranger, server, there, 36412)
+    assert not associates(friend, server, there, 36413)
+    assert not associates(server, friend, back, 40001, source_port=36412)
+    assert associates(friend, server, there, 36412, source_port=40000)
+    assert associates(server, friend, back, 40000, source_port=36412, chunk=INIT_ACK)
+
+
+@pytest.fixture(scope="module")
+def associated(cluster):
+    """A pod of the second node that lets a friend reach one SCTP port, and speaks to nobody."""
+    made = cluster.add_pod(2, identity=ASSOCIATED)
+    key = PolicyKey.of(Direction.INGRESS, FRIEND, socket.IPPROTO_SCTP, 36412, 16)
+    closed = {"default_deny_ingress": True, "default_deny_egress": True}
+    cluster.hold(2, made, ASSOCIATED, RuleSet({key: PolicyEntry(RULE)}, **closed))
+    return made
 
 
 @FAMILIES

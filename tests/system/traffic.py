@@ -8,12 +8,16 @@ import threading
 from typing import TYPE_CHECKING
 
 from axoneme.testing import scaled
+from axoneme.testing.packets import SCTP
 
 if TYPE_CHECKING:
+    from axoneme.model import Address
     from axoneme.testing import Place, Pod
 
 #: What tests send: nothing else of a pod goes there, whatever its kernel says of multicast.
 PORT = 9000
+#: Chunks of SCTP.
+INIT, INIT_ACK = 1, 2
 _SO_RCVBUFFORCE = 33
 
 
@@ -44,6 +48,30 @@ def arrived(listener: socket.socket, most: int) -> int:
     except TimeoutError:
         pass
     return count
+
+
+def associates(
+    source: Place,
+    target: Place,
+    address: Address,
+    port: int,
+    *,
+    source_port: int = 40000,
+    chunk: int = INIT,
+) -> bool:
+    """Whether an SCTP packet arrives: no kernel here speaks it, so nobody answers by itself."""
+    packet = bytes(SCTP(source_port, port) / bytes([chunk, 0, 0, 20, *bytes(16)]))
+    family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
+    kind = family, socket.SOCK_RAW, socket.IPPROTO_SCTP
+    with target.socket(*kind) as listener, source.socket(*kind) as sender:
+        listener.settimeout(scaled(0.4))
+        sender.sendto(packet, (str(address), 0))
+        try:
+            while packet not in listener.recv(2048):
+                pass
+        except TimeoutError:
+            return False
+    return True
 
 
 class Sender(threading.Thread):
