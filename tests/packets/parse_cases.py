@@ -13,7 +13,6 @@ from axoneme.testing.packets import (
     TCP,
     UDP,
     DestinationOptions,
-    Ethernet,
     Fragment,
     HopByHop,
     ICMPv6,
@@ -21,6 +20,7 @@ from axoneme.testing.packets import (
     IPv6,
     Packet,
     Routing,
+    frame,
 )
 
 V4 = IPv4("10.0.0.1", "10.0.0.2")
@@ -41,14 +41,6 @@ class Row:
     def __str__(self) -> str:
         """Return pytest's name for it."""
         return self.description
-
-
-def frame(*layers: Any) -> Packet:
-    """A frame of these headers; bytes may come last."""
-    packet = Packet((Ethernet(),))
-    for layer in layers:
-        packet = packet / layer
-    return packet
 
 
 def with_options(count: int) -> IPv4:

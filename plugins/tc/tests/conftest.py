@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from attrs import evolve, frozen
+from plugins.tc.tests.tracking import Tracking
 
 from axoneme.datapath import IpcacheMaps, PolicyMaps, Remote
 from axoneme.datapath.reasons import core_reasons
@@ -158,3 +159,18 @@ def ruled(ruled_of_the_module: Ruled) -> Ruled:
     ruled.hold(ruled.two)
     ruled.call(ruled.addresses.replace_cidrs, {})
     return ruled
+
+
+@pytest.fixture(scope="module")
+def tracked() -> Iterator[Tracking]:
+    """The pipeline that all tests of a module share."""
+    with Node() as node:
+        made = Tracking(node)
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def track(tracked: Tracking) -> Tracking:
+    """The pipeline without any flow."""
+    return tracked.reset()

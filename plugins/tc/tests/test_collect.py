@@ -20,34 +20,18 @@ from plugins.tc.tests.tracking import (
     TWO4,
     TWO6,
     Tracking,
+    datagram,
 )
 
 from axoneme.agent.collecting import Collecting
 from axoneme.datapath.collector import Collector
 from axoneme.testing import Node, scaled
-from axoneme.testing.packets import UDP, Ethernet, IPv4, IPv6
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from axoneme.testing import Packet
 
 MANY = 1000
-
-
-@pytest.fixture(scope="module")
-def tracked() -> Iterator[Tracking]:
-    """The pipeline that all tests here share."""
-    with Node() as node:
-        made = Tracking(node)
-        yield made
-        made.close()
-
-
-@pytest.fixture
-def track(tracked: Tracking) -> Tracking:
-    """The pipeline without any flow."""
-    return tracked.reset()
 
 
 @pytest.fixture
@@ -57,12 +41,6 @@ def collector(track: Tracking) -> Iterator[Collector]:
     assert made is not None
     yield made
     made.close()
-
-
-def datagram(source: str, destination: str, sport: int = 40000, dport: int = 80) -> Packet:
-    """A frame with a UDP datagram."""
-    ip = (IPv6 if ":" in source else IPv4)(source, destination)
-    return Ethernet() / ip / UDP(sport, dport) / b"data"
 
 
 def test_flows_whose_time_is_up_leave(track, collector):

@@ -19,12 +19,13 @@ from plugins.tc.tests.tracking import (
     TWO4,
     TWO6,
     Tracking,
+    datagram,
 )
 
 from axoneme.datapath import Verdict
 from axoneme.datapath.conntrack import Grant
 from axoneme.testing import Node
-from axoneme.testing.packets import ICMP, TCP, UDP, Ethernet, IPv4, IPv6
+from axoneme.testing.packets import ICMP, TCP, Ethernet, IPv4
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,18 +45,6 @@ def tracked() -> Iterator[Tracking]:
         made = Tracking(node, f"[agent.map-entries]\nconntrack = {FULL}\n{SETTINGS}")
         yield made
         made.close()
-
-
-@pytest.fixture
-def track(tracked: Tracking) -> Tracking:
-    """The pipeline without any flow."""
-    return tracked.reset()
-
-
-def datagram(source: str, destination: str, sport: int = 40000, dport: int = 80) -> Packet:
-    """A frame with a UDP datagram."""
-    ip = (IPv6 if ":" in source else IPv4)(source, destination)
-    return Ethernet() / ip / UDP(sport, dport) / b"data"
 
 
 @pytest.mark.parametrize(("one", "two"), [(ONE4, TWO4), (ONE6, TWO6)])

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 from attrs import evolve
 from hypothesis import HealthCheck, given, settings
@@ -22,52 +20,42 @@ from axoneme.testing.packets import (
     ICMPv6,
     IPv4,
     IPv6,
+    frame,
 )
 from axoneme.testing.pipelines import Pipeline
-
-if TYPE_CHECKING:
-    from typing import Any
 
 ONE4, TWO4 = "10.1.0.1", "10.1.0.2"
 ONE6, TWO6 = "fd00:10:1::1", "fd00:10:1::2"
 FIRST = IPv4(ONE4, TWO4, more_fragments=True)
 
 
-def sent(*layers: Any) -> Packet:
-    """A frame of these headers."""
-    packet = Packet((Ethernet(),))
-    for layer in layers:
-        packet = packet / layer
-    return packet
-
-
 TO_TWO = {
-    "TCP": sent(IPv4(ONE4, TWO4), TCP(40000, 80), b"data"),
-    "UDP": sent(IPv4(ONE4, TWO4), UDP(40000, 53), b"data"),
-    "ICMP": sent(IPv4(ONE4, TWO4), ICMP.echo(1), b"data"),
-    "what nobody knows": sent(IPv4(ONE4, TWO4, 47), b"data"),
-    "IPv4 with options": sent(IPv4(ONE4, TWO4, options=b"\1" * 12), UDP(1, 2)),
-    "the first fragment": sent(FIRST, UDP(1, 2), bytes(8)),
-    "a later fragment": sent(IPv4(ONE4, TWO4, 17, offset=16), b"data"),
-    "TCP over IPv6": sent(IPv6(ONE6, TWO6), TCP(40000, 80), b"data"),
-    "ICMPv6": sent(IPv6(ONE6, TWO6), ICMPv6.echo(1), b"data"),
-    "IPv6 with an extension": sent(IPv6(ONE6, TWO6), HopByHop(), UDP(1, 2)),
-    "a later IPv6 fragment": sent(IPv6(ONE6, TWO6), Fragment(16, next_header=17), b"data"),
+    "TCP": frame(IPv4(ONE4, TWO4), TCP(40000, 80), b"data"),
+    "UDP": frame(IPv4(ONE4, TWO4), UDP(40000, 53), b"data"),
+    "ICMP": frame(IPv4(ONE4, TWO4), ICMP.echo(1), b"data"),
+    "what nobody knows": frame(IPv4(ONE4, TWO4, 47), b"data"),
+    "IPv4 with options": frame(IPv4(ONE4, TWO4, options=b"\1" * 12), UDP(1, 2)),
+    "the first fragment": frame(FIRST, UDP(1, 2), bytes(8)),
+    "a later fragment": frame(IPv4(ONE4, TWO4, 17, offset=16), b"data"),
+    "TCP over IPv6": frame(IPv6(ONE6, TWO6), TCP(40000, 80), b"data"),
+    "ICMPv6": frame(IPv6(ONE6, TWO6), ICMPv6.echo(1), b"data"),
+    "IPv6 with an extension": frame(IPv6(ONE6, TWO6), HopByHop(), UDP(1, 2)),
+    "a later IPv6 fragment": frame(IPv6(ONE6, TWO6), Fragment(16, next_header=17), b"data"),
 }
 #: What tells the later fragments' ports.
 FIRST_FRAGMENTS = [
     TO_TWO["the first fragment"],
-    sent(IPv6(ONE6, TWO6), Fragment(0, True, next_header=17), UDP(1, 2), bytes(8)),
+    frame(IPv6(ONE6, TWO6), Fragment(0, True, next_header=17), UDP(1, 2), bytes(8)),
 ]
 ELSEWHERE = {
-    "the world": sent(IPv4(ONE4, "203.0.113.7"), TCP(1, 2)),
-    "the world by IPv6": sent(IPv6(ONE6, "2001:db8::7"), TCP(1, 2)),
-    "the node": sent(IPv4(ONE4, "172.31.0.1"), TCP(1, 2)),
-    "a pod that is not there": sent(IPv4(ONE4, "10.1.0.77"), TCP(1, 2)),
-    "a pod of another node": sent(IPv6(ONE6, "fd00:10:2::1"), TCP(1, 2)),
-    "a group": sent(IPv4(ONE4, "224.0.0.251"), UDP(5353, 5353)),
-    "a group by IPv6": sent(IPv6(ONE6, "ff02::fb"), UDP(5353, 5353)),
-    "all": sent(IPv4(ONE4, "255.255.255.255"), UDP(68, 67)),
+    "the world": frame(IPv4(ONE4, "203.0.113.7"), TCP(1, 2)),
+    "the world by IPv6": frame(IPv6(ONE6, "2001:db8::7"), TCP(1, 2)),
+    "the node": frame(IPv4(ONE4, "172.31.0.1"), TCP(1, 2)),
+    "a pod that is not there": frame(IPv4(ONE4, "10.1.0.77"), TCP(1, 2)),
+    "a pod of another node": frame(IPv6(ONE6, "fd00:10:2::1"), TCP(1, 2)),
+    "a group": frame(IPv4(ONE4, "224.0.0.251"), UDP(5353, 5353)),
+    "a group by IPv6": frame(IPv6(ONE6, "ff02::fb"), UDP(5353, 5353)),
+    "all": frame(IPv4(ONE4, "255.255.255.255"), UDP(68, 67)),
 }
 
 
@@ -105,7 +93,7 @@ def test_a_packet_for_elsewhere_is_left_to_the_kernel_unchanged(pair, packet):
 def test_a_packet_at_its_last_hop_is_left_to_the_kernel_unchanged(pair, hops, family):
     """Which answers that it ended here."""
     ip = IPv4(ONE4, TWO4, ttl=hops) if family == 4 else IPv6(ONE6, TWO6, hop_limit=hops)
-    packet = bytes(sent(ip, UDP(1, 2)))
+    packet = bytes(frame(ip, UDP(1, 2)))
     run = pair.run(packet)
     assert (run.verdict, run.packet) == (Verdict.PASS, packet)
 
@@ -121,7 +109,7 @@ def test_the_checksum_is_right_whatever_the_header_was(pair, ttl, tos, number, o
     """The one that is updated is the one that would be computed."""
     options = options[: len(options) // 4 * 4]
     header = IPv4(ONE4, TWO4, ttl=ttl, tos=tos, id=number, options=options)
-    out = dissect(pair.run(sent(header, UDP(1, 2))).packet)
+    out = dissect(pair.run(frame(header, UDP(1, 2))).packet)
     assert out[IPv4].checksum is None
     assert out[IPv4].ttl == ttl - 1
 
@@ -130,10 +118,10 @@ def test_the_checksum_is_right_whatever_the_header_was(pair, ttl, tos, number, o
 def test_a_checksum_at_the_edge_is_updated_right(pair, checksum):
     """Where the sum carries over: the identification makes the checksum what it is."""
     header = IPv4(ONE4, TWO4, ttl=64)
-    plain = int.from_bytes(bytes(sent(header, UDP(1, 2)))[24:26], "big")
+    plain = int.from_bytes(bytes(frame(header, UDP(1, 2)))[24:26], "big")
     # One's complement: the sum of identification and checksum stays what it is.
     number = (plain - checksum) % 0xFFFF
-    packet = bytearray(bytes(sent(evolve(header, id=number), UDP(1, 2))))
+    packet = bytearray(bytes(frame(evolve(header, id=number), UDP(1, 2))))
     if checksum in (0x0000, 0xFFFF):
         packet[24:26] = checksum.to_bytes(2, "big")
     assert int.from_bytes(packet[24:26], "big") == checksum
@@ -143,7 +131,7 @@ def test_a_checksum_at_the_edge_is_updated_right(pair, checksum):
 
 def test_a_wrong_checksum_stays_wrong(pair):
     """forward does not repair what the sender broke: the receiver's kernel drops it."""
-    run = pair.run(sent(IPv4(ONE4, TWO4, checksum=0x1234), UDP(1, 2)))
+    run = pair.run(frame(IPv4(ONE4, TWO4, checksum=0x1234), UDP(1, 2)))
     assert dissect(run.packet)[IPv4].checksum is not None
 
 

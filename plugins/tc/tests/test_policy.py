@@ -10,21 +10,22 @@ import pytest
 
 from axoneme.model.policy import Direction
 from axoneme.model.rule_set import ANY_PEER, DENY, PolicyEntry, PolicyKey
-from axoneme.testing import Packet
 from axoneme.testing.packets import (
     ICMP,
     SCTP,
     TCP,
     UDP,
-    Ethernet,
     Fragment,
     ICMPv6,
     IPv4,
     IPv6,
+    frame,
 )
 
 if TYPE_CHECKING:
     from typing import Any
+
+    from axoneme.testing import Packet
 
 ONE, TWO, REMOTE, HOST, WORLD4 = 1001, 1002, 4242, 1, 9
 TCP_, UDP_, SCTP_, ICMP_ = 6, 17, 132, 1
@@ -36,14 +37,6 @@ ADDRESSES = {
 }
 
 
-def sent(*layers: Any) -> Packet:
-    """A frame of these headers."""
-    packet = Packet((Ethernet(),))
-    for layer in layers:
-        packet = packet / layer
-    return packet
-
-
 @pytest.fixture(params=["IPv4", "IPv6"])
 def between(request):
     """A function that makes a packet from one place to another, in either family."""
@@ -52,7 +45,7 @@ def between(request):
     kind = IPv4 if request.param == "IPv4" else IPv6
 
     def make(source: str, target: str, layer: Any = None) -> Packet:
-        return sent(kind(places[source], places[target]), layer or TCP(40000, 8080))
+        return frame(kind(places[source], places[target]), layer or TCP(40000, 8080))
 
     return make
 
@@ -165,9 +158,9 @@ def test_protocols_and_ports_are_told_apart(ruled, between, layer, entry):
 @pytest.mark.parametrize(
     "packet",
     [
-        sent(IPv4("10.1.0.1", "10.1.0.2"), ICMP.echo(1)),
-        sent(IPv6("fd00:10:1::1", "fd00:10:1::2"), ICMPv6.echo(1)),
-        sent(IPv4("10.1.0.1", "10.1.0.2", 47), b"gre"),
+        frame(IPv4("10.1.0.1", "10.1.0.2"), ICMP.echo(1)),
+        frame(IPv6("fd00:10:1::1", "fd00:10:1::2"), ICMPv6.echo(1)),
+        frame(IPv4("10.1.0.1", "10.1.0.2", 47), b"gre"),
     ],
     ids=["ICMP", "ICMPv6", "GRE"],
 )
@@ -183,7 +176,7 @@ def test_the_type_of_icmp_is_its_port(ruled):
     """An entry may allow echo requests and no other message."""
     entries = {key(ONE, ICMP_, 8, 16): PolicyEntry(20)}
     ruled.hold(ruled.two, entries, default_deny_ingress=True)
-    echo, stamp = (sent(IPv4("10.1.0.1", "10.1.0.2"), ICMP(kind)) for kind in (8, 13))
+    echo, stamp = (frame(IPv4("10.1.0.1", "10.1.0.2"), ICMP(kind)) for kind in (8, 13))
     assert ruled.sent(echo / bytes(8)) == ("redirect", 20)
     assert ruled.sent(stamp / bytes(16)) == (DENIED, 0)
 
@@ -205,7 +198,7 @@ def test_the_world_of_each_family_has_its_own_identity(ruled, family):
     """Whoever allows the world allows both, by two entries."""
     _, two, *_, world = ADDRESSES[family]
     kind, identity = (IPv4, 9) if family == "IPv4" else (IPv6, 10)
-    packet = sent(kind(world, two), TCP(1, 2))
+    packet = frame(kind(world, two), TCP(1, 2))
     ruled.hold(ruled.two, {key(identity): PolicyEntry(20)}, default_deny_ingress=True)
     assert ruled.routed(packet) == ("pass", 20)
     ruled.hold(ruled.two, {key(19 - identity): PolicyEntry(20)}, default_deny_ingress=True)
@@ -219,7 +212,7 @@ def test_the_node_reaches_its_pods_under_default_deny(ruled, between):
     """As kubelet's probes must; another node does not."""
     ruled.hold(ruled.two, default_deny_ingress=True)
     assert ruled.routed(between("node", "two")) == ("pass", 1)
-    assert ruled.routed(sent(IPv4("172.31.0.2", "10.1.0.2"), TCP(1, 2))) == (DENIED, 0)
+    assert ruled.routed(frame(IPv4("172.31.0.2", "10.1.0.2"), TCP(1, 2))) == (DENIED, 0)
 
 
 def test_a_rule_may_deny_the_node(ruled, between):
@@ -237,7 +230,7 @@ def test_a_pod_needs_a_rule_to_reach_the_node(ruled, between):
 
 
 SOLICITS = [
-    sent(IPv6(source, "ff02::1:ff00:2", hop_limit=255), ICMPv6(135), bytes(20))
+    frame(IPv6(source, "ff02::1:ff00:2", hop_limit=255), ICMPv6(135), bytes(20))
     for source in ("fe80::1", "::", "fd00:172::1")
 ]
 
@@ -248,13 +241,13 @@ def test_neighbour_discovery_is_above_policy(ruled, packet):
     ruled.hold(ruled.two, default_deny_ingress=True)
     assert ruled.routed(packet) == ("pass", 0)
     ruled.hold(ruled.one, default_deny_egress=True)
-    own = sent(IPv6("fd00:10:1::1", "fe80::1", hop_limit=255), ICMPv6(135), bytes(20))
+    own = frame(IPv6("fd00:10:1::1", "fe80::1", hop_limit=255), ICMPv6(135), bytes(20))
     assert ruled.sent(own) == ("pass", 0)
 
 
 def test_a_solicitation_to_another_pod_is_traffic(ruled):
     """Nobody gets past a policy with the messages of a link that is not theirs."""
-    packet = sent(IPv6("fd00:10:1::1", "fd00:10:1::2", hop_limit=255), ICMPv6(135), bytes(20))
+    packet = frame(IPv6("fd00:10:1::1", "fd00:10:1::2", hop_limit=255), ICMPv6(135), bytes(20))
     ruled.hold(ruled.two, default_deny_ingress=True)
     assert ruled.sent(packet) == (DENIED, 0)
     ruled.hold(ruled.one, default_deny_egress=True)
@@ -263,7 +256,7 @@ def test_a_solicitation_to_another_pod_is_traffic(ruled):
 
 def test_what_is_routed_to_a_pod_for_somebody_else_is_dropped(ruled):
     """An address that is not the pod's has no rule set: better closed than open."""
-    packet = sent(IPv4("203.0.113.7", "10.1.0.77"), TCP(1, 2))
+    packet = frame(IPv4("203.0.113.7", "10.1.0.77"), TCP(1, 2))
     assert ruled.routed(packet) == (DENIED, 0)
 
 
@@ -283,7 +276,7 @@ def nets(ruled):
 
 def test_an_address_is_of_its_longest_network(nets):
     """The entry of the network that it is cut out of is not for it."""
-    inside, beside = (sent(IPv4(a, "10.1.0.2"), TCP(1, 2)) for a in ("203.0.113.7", "203.0.1.1"))
+    inside, beside = (frame(IPv4(a, "10.1.0.2"), TCP(1, 2)) for a in ("203.0.113.7", "203.0.1.1"))
     entries = {key(1 << 24): PolicyEntry(20)}
     nets.hold(nets.two, entries, default_deny_ingress=True, names_cidrs=True)
     assert nets.routed(beside) == ("pass", 20)
@@ -299,27 +292,27 @@ def test_networks_of_ipv6_and_of_what_goes_out(nets):
     """They are looked up for the peer, whichever side that is."""
     entries = {key((1 << 24) + 2, TCP_, 443, 16, EGRESS): PolicyEntry(20)}
     nets.hold(nets.one, entries, default_deny_egress=True, names_cidrs=True)
-    assert nets.sent(sent(IPv6("fd00:10:1::1", "2001:db8::7"), TCP(1, 443))) == ("pass", 20)
-    assert nets.sent(sent(IPv6("fd00:10:1::1", "2001:db8::7"), TCP(1, 80))) == (DENIED, 0)
-    assert nets.sent(sent(IPv6("fd00:10:1::1", "2001:db9::7"), TCP(1, 443))) == (DENIED, 0)
+    assert nets.sent(frame(IPv6("fd00:10:1::1", "2001:db8::7"), TCP(1, 443))) == ("pass", 20)
+    assert nets.sent(frame(IPv6("fd00:10:1::1", "2001:db8::7"), TCP(1, 80))) == (DENIED, 0)
+    assert nets.sent(frame(IPv6("fd00:10:1::1", "2001:db9::7"), TCP(1, 443))) == (DENIED, 0)
 
 
 def test_a_network_is_for_strangers_unless_it_says_otherwise(nets, ruled):
     """A pod of the cluster is known by its labels; only a marked entry counts for it, too."""
-    packet = sent(IPv4("10.2.0.9", "10.1.0.2"), TCP(1, 2))
+    packet = frame(IPv4("10.2.0.9", "10.1.0.2"), TCP(1, 2))
     network = key((1 << 24) + 3)
     flags = {"default_deny_ingress": True, "names_cidrs": True}
     nets.hold(nets.two, {network: PolicyEntry(20)}, **flags)
     assert nets.routed(packet) == (DENIED, 0)
     nets.hold(nets.two, {network: PolicyEntry(20, flags=ANY_PEER)}, **flags)
     assert nets.routed(packet) == ("pass", 20)
-    stranger = sent(IPv4("10.2.0.10", "10.1.0.2"), TCP(1, 2))
+    stranger = frame(IPv4("10.2.0.10", "10.1.0.2"), TCP(1, 2))
     assert nets.routed(stranger) == ("pass", 20)
 
 
 def test_the_peer_comes_before_its_network_and_that_before_any(nets):
     """Within one width of ports."""
-    packet = sent(IPv4("203.0.113.7", "10.1.0.2"), TCP(1, 2))
+    packet = frame(IPv4("203.0.113.7", "10.1.0.2"), TCP(1, 2))
     entries = {key(0): PolicyEntry(20), key((1 << 24) + 1): PolicyEntry(21, DENY)}
     nets.hold(nets.two, entries, names_cidrs=True)
     assert nets.routed(packet) == (DENY_RULE, 21)
@@ -334,10 +327,10 @@ def test_the_peer_comes_before_its_network_and_that_before_any(nets):
 def test_a_later_fragment_of_nothing_gets_in_by_no_port(ruled, family):
     """Whatever stands where a port would."""
     if family == "IPv4":
-        packet = sent(IPv4("10.1.0.1", "10.1.0.2", TCP_, offset=64), TCP(40000, 8080))
+        packet = frame(IPv4("10.1.0.1", "10.1.0.2", TCP_, offset=64), TCP(40000, 8080))
     else:
         ip = IPv6("fd00:10:1::1", "fd00:10:1::2")
-        packet = sent(ip, Fragment(64, next_header=TCP_), b"\x9c\x40\x1f\x90" + bytes(16))
+        packet = frame(ip, Fragment(64, next_header=TCP_), b"\x9c\x40\x1f\x90" + bytes(16))
     ruled.hold(ruled.two, {key(ONE, TCP_, 8080, 16): PolicyEntry(20)}, default_deny_ingress=True)
     assert ruled.sent(packet)[0] in {DENIED, "fragment_not_found"}
 

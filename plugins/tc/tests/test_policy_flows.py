@@ -9,8 +9,7 @@ import pytest
 
 from axoneme.model.policy import Direction
 from axoneme.model.rule_set import PolicyEntry, PolicyKey
-from axoneme.testing import Packet
-from axoneme.testing.packets import ICMP, TCP, UDP, Ethernet, ICMPv6, IPv4, IPv6
+from axoneme.testing.packets import ICMP, TCP, UDP, ICMPv6, IPv4, IPv6, frame
 
 if TYPE_CHECKING:
     from typing import Any
@@ -18,14 +17,6 @@ if TYPE_CHECKING:
 ONE, TWO, REMOTE = 1001, 1002, 4242
 DENIED = "policy_denied"
 V4, V6 = ("10.1.0.1", "10.1.0.2", "10.2.0.9"), ("fd00:10:1::1", "fd00:10:1::2", "fd00:10:2::9")
-
-
-def sent(*layers: Any) -> Packet:
-    """A frame of these headers."""
-    packet = Packet((Ethernet(),))
-    for layer in layers:
-        packet = packet / layer
-    return packet
 
 
 def key(identity: int, proto: int = 0, port: int = 0, length: int = 0, direction=Direction.INGRESS):
@@ -42,7 +33,7 @@ def talk(ruled, request):
 
     def send(source: str, target: str, layer: Any) -> str:
         """Its verdict, or the reason for its drop."""
-        packet = bytes(sent(kind(names[source], names[target]), layer))
+        packet = bytes(frame(kind(names[source], names[target]), layer))
         pod = getattr(ruled, source, None) or getattr(ruled, target)
         trunk = "from_pod" if hasattr(ruled, source) else "to_pod"
         before = ruled.pipeline.drop_reasons()
@@ -141,7 +132,7 @@ def test_an_echo_is_answered_behind_a_default_deny(ruled, talk, request):
 
 def test_an_endpoint_that_changes_is_known_as_what_it_is(new_ruled):
     """Programs remember endpoints for a generation, and every change begins one."""
-    packet = bytes(sent(IPv4(V4[0], V4[1]), TCP(40000, 80)))
+    packet = bytes(frame(IPv4(V4[0], V4[1]), TCP(40000, 80)))
     entries = {key(ONE): PolicyEntry(20), key(3003): PolicyEntry(21)}
     with new_ruled("") as ruled:
 

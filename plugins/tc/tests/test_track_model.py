@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
 from attrs import frozen
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from plugins.tc.tests.flow_model import Model, Sent, Timeouts
 from plugins.tc.tests.tracking import (
     ANY_SECONDS,
+    CHUNKS,
     ESTABLISHED,
     FIN_SECONDS,
     NEW,
@@ -23,22 +23,22 @@ from plugins.tc.tests.tracking import (
     TCP_SECONDS,
     TWO4,
     TWO6,
-    Tracking,
 )
 
 from axoneme.datapath.clock import now, seconds
 from axoneme.datapath.conntrack import FlowState
-from axoneme.testing import Node, scaled
+from axoneme.testing import scaled
 from axoneme.testing.packets import SCTP, TCP, UDP, Ethernet, IPv4, IPv6
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from plugins.tc.tests.tracking import (
+        Tracking,
+    )
 
     from axoneme.testing import Packet
 
 PLACES = {"new": NEW, "established": ESTABLISHED, "reply": REPLY}
 TIMEOUTS = Timeouts(TCP_SECONDS, SYN_SECONDS, FIN_SECONDS, ANY_SECONDS, NEW_SECONDS)
-CHUNKS = {"S": 1, "SA": 2, "R": 6, "FA": 7, "A": 0}
 FLOWS = {
     "TCP": (ONE4, TWO4, 6),
     "TCP over IPv6": (ONE6, TWO6, 6),
@@ -104,15 +104,6 @@ def on_the_wire(packet: Sent) -> Packet:
             return Ethernet() / ip / UDP(*ports) / b"data"
         case _:
             return Ethernet() / ip / b"data"
-
-
-@pytest.fixture(scope="module")
-def tracked() -> Iterator[Tracking]:
-    """The pipeline that all examples share."""
-    with Node() as node:
-        made = Tracking(node)
-        yield made
-        made.close()
 
 
 REOPENED = [Sent("TCP", "one", frozenset("S")), Sent("TCP", "two", frozenset("R"))]

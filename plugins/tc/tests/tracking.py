@@ -15,6 +15,7 @@ from axoneme.datapath.clock import units
 from axoneme.datapath.conntrack import read_flows
 from axoneme.host import entry_points
 from axoneme.testing import fake_plugin, plugin_codec, plugin_object
+from axoneme.testing.packets import ICMP, SCTP, TCP, UDP, ICMPv6, IPv4, IPv6, frame
 from axoneme.testing.pipelines import Pipeline
 from axoneme_tc import _codec
 
@@ -82,6 +83,8 @@ WATCH = """
         return AXN_NEXT;
     }
 """
+#: SCTP's chunks by the flags of TCP that mean the same.
+CHUNKS = {"S": 1, "SA": 2, "A": 0, "R": 6, "FA": 7}
 
 
 class Tracking:
@@ -192,6 +195,40 @@ class Tracking:
     def close(self) -> None:
         """Take the pipeline away."""
         self.pipeline.close()
+
+
+def between(family: int, protocol: str, *, back: bool = False, flags: str = "") -> Packet:
+    """A packet from the first pod to the second, or back."""
+    here, there = ((ONE4, TWO4), (ONE6, TWO6))[family == 6][:: -1 if back else 1]
+    ports = (80, 40000) if back else (40000, 80)
+    ip = (IPv6 if family == 6 else IPv4)(here, there)
+    match protocol:
+        case "TCP":
+            return frame(ip, TCP(*ports, flags=flags or ("SA" if back else "S")))
+        case "UDP":
+            return frame(ip, UDP(*ports), b"data")
+        case "SCTP":
+            chunk = CHUNKS[flags or ("SA" if back else "S")]
+            return frame(ip, SCTP(*ports), bytes([chunk, 0, 0, 4]))
+        case "ICMP":
+            kind = ICMPv6 if family == 6 else ICMP
+            return frame(ip, kind.echo(7, reply=back), b"data")
+        case _:
+            if family == 6:
+                return frame(IPv6(here, there, 47), b"data")
+            return frame(IPv4(here, there, 47), b"data")
+
+
+def datagram(source: str, destination: str, sport: int = 40000, dport: int = 80) -> Packet:
+    """A frame with a UDP datagram."""
+    ip = (IPv6 if ":" in source else IPv4)(source, destination)
+    return frame(ip, UDP(sport, dport), b"data")
+
+
+def connect(track: Tracking, family: int = 4) -> None:
+    """Open a connection from the first pod to the second."""
+    for back, flags in ((False, "S"), (True, "SA"), (False, "A")):
+        track.send(between(family, "TCP", back=back, flags=flags), track.two if back else track.one)
 
 
 def _blank(table: Any) -> dict[str, Any]:

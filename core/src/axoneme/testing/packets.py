@@ -53,6 +53,7 @@ __all__ = [
     "Routing",
     "dissect",
     "fragments",
+    "frame",
 ]
 
 _KINDS: tuple[type[Layer], ...] = (
@@ -71,6 +72,14 @@ _KINDS: tuple[type[Layer], ...] = (
 )
 _ETHERTYPES = {kind.ETHERTYPE: kind for kind in _KINDS if kind.ETHERTYPE is not None}
 _PROTOCOLS = {kind.PROTOCOL: kind for kind in _KINDS if kind.PROTOCOL is not None}
+
+
+def frame(*layers: Layer | bytes) -> Packet:
+    """Return an Ethernet frame of these headers, behind which data may come."""
+    packet = Packet((Ethernet(),))
+    for layer in layers:
+        packet = packet / layer
+    return packet
 
 
 @frozen
