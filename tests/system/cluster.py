@@ -150,8 +150,7 @@ class Cluster:
 
     def counted(self, number: int, trunk: str, verdict: str = "PASS") -> int:
         """Packets that a trunk of a node gave a verdict."""
-        counts = self.node(number).call(self.pipelines[number - 1].datapath.counts)
-        return sum(c.packets for c in counts if (c.trunk, c.verdict.name) == (trunk, verdict))
+        return self.pipelines[number - 1].counted(trunk, verdict)
 
     def dropped(self, number: int, reason: str) -> int:
         """Packets that a node dropped for a reason."""

@@ -179,7 +179,5 @@ def test_pods_of_two_nodes_talk(index):
             pod.serve(8080)
             data = bytes(range(256)) * 1024
             assert far.request(pod.addresses[index], 8080, data, timeout=10) == data
-            counts = here.call(pipeline.datapath.counts)
-            seen = {(c.trunk, c.verdict.name): c.packets for c in counts}
-            assert seen["from_uplink", "REDIRECT"] > 10
+            assert pipeline.counted("from_uplink", "REDIRECT") > 10
             assert pipeline.drop_reasons() == {}

@@ -98,6 +98,11 @@ class Pipeline:
         ifindex = pod.ifindex if pod else 1
         return self.node.call(self.datapath.probe, trunk, packet, ifindex=ifindex)
 
+    def counted(self, trunk: str, verdict: str = "PASS") -> int:
+        """Packets that a trunk gave a verdict."""
+        counts = self.node.call(self.datapath.counts)
+        return sum(c.packets for c in counts if (c.trunk, c.verdict.name) == (trunk, verdict))
+
     def dropped(self, reason: str) -> int:
         """Packets that have been dropped for a reason, by its name."""
         drops = self.node.call(self.datapath.drops)
