@@ -14,7 +14,7 @@ from axoneme.datapath import Carried
 def test_rows_that_were_lost_are_a_problem_and_others_are_not(caplog):
     """All is in the log; status has what an operator should know."""
     caplog.set_level(logging.INFO)
-    agent = Agent(Path(), Mock(), Mock(), Mock())
+    agent = Agent(Path(), Mock(), Mock(), Mock(), Mock())
     whole = Carried("conntrack", 1, 2, rows=7)
     lost = [Carried("nat", 1, 2, rows=5, left=2), Carried("known", 1, 2, problem="no types")]
     agent._tell_of_carried([whole, *lost])

@@ -16,6 +16,7 @@ from tests.system.runtimes import Runtime
 from axoneme.agent.cleanup import Cleanup
 from axoneme.config import read_agent_config
 from axoneme.model.node import NodeRecord
+from axoneme.net import write_sysctl
 from axoneme.testing import Node, join
 from axoneme.testing.agents import AgentProcess
 
@@ -36,7 +37,11 @@ DUMPS = (
     "ip neigh show nud permanent",
     "tc qdisc show",
     "find /sys/fs/bpf",
+    "sysctl net.ipv4.ip_forward net.ipv6.conf.all.forwarding",
 )
+
+
+FORWARDING = ("net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding")
 
 
 @pytest.fixture
@@ -91,7 +96,9 @@ def files(directory):
 
 
 def test_nothing_of_ours_is_left(agent, joined, tmp_path):
-    """Programs, maps, devices, routes, files: all is as before, and what went is told."""
+    """Programs, maps, devices, routes, files, settings: all is as before, and what went is told."""
+    for name in FORWARDING:
+        joined.call(write_sysctl, name, 0)
     before = dump(joined)
     with Runtime(tmp_path, agent.run_dir) as runtime:
         one, two = runtime.container(), runtime.container()

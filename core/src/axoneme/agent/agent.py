@@ -28,6 +28,7 @@ from .collecting import Collecting
 from .engine import Engine
 from .explain import explain
 from .identities import IdentityKeeper
+from .kernel_settings import KernelSettings
 from .reconcilers import Reconcilers, Repair
 from .server import serve
 from .status import describe, exposition
@@ -56,6 +57,7 @@ class Agent:
     engine: Engine
     cluster: Cluster
     pods: PodNetwork
+    settings: KernelSettings
     started: float = field(factory=time.monotonic, init=False)
     problems: list[str] = field(factory=list, init=False)
     _config_text: bytes = field(default=b"", init=False)
@@ -76,7 +78,10 @@ class Agent:
         source.create()
         cluster = Cluster.open(engine, source)
         pods, problems = open_pods(cluster)
-        agent = cls(config_path, engine, cluster, pods)
+        settings = KernelSettings(
+            engine.configuration.agent.run_dir, engine.configuration.agent.uplinks
+        )
+        agent = cls(config_path, engine, cluster, pods, settings)
         agent._config_text = text
         for problem in (*agent._not_enforcing(), *problems):
             agent._note(problem)
@@ -94,6 +99,8 @@ class Agent:
     async def put_in_effect(self) -> None:
         """Undo what an earlier agent had begun, and attach all endpoints that there are."""
         for done in await self.pods.recover():
+            _log.info("%s", done)
+        for done in self._keep_settings():
             _log.info("%s", done)
         self._sync_nodes()
         self.cluster.sync_manifests()
@@ -181,7 +188,7 @@ class Agent:
         self._note_cluster()
 
     def _note_cluster(self) -> None:
-        for problem in self.cluster.problems:
+        for problem in (*self.cluster.problems, *self.settings.problems):
             self._note(problem)
 
     def _note(self, problem: str) -> str:
@@ -237,6 +244,7 @@ class Agent:
     def _reconcilers(self) -> Reconcilers:
         reconcilers = Reconcilers()
         for name, repair in (
+            ("settings of the kernel", self._keep_settings),
             ("the datapath", self.engine.repair),
             ("the maps of the cluster", self.cluster.repair),
             ("the links of pods", self.pods.repair),
@@ -251,6 +259,12 @@ class Agent:
         """Read nodes and endpoints once more, should a change not have been told."""
         self._follow({_NODES, _ENDPOINTS})
         return ()
+
+    def _keep_settings(self) -> list[str]:
+        own = (record.addresses for record in self.cluster.own_endpoints())
+        versions = {address.version for addresses in own for address in addresses}
+        versions |= {network.version for network in self.cluster.member.record.pod_cidrs}
+        return self.settings.keep(self.pods.netlink, versions)
 
     def _forget_vanished(self) -> list[str]:
         pods = self.pods

@@ -2,8 +2,8 @@
 """Everything of ours leaves the node: what agents of any version put there, found without them.
 
 What is removed is found by what it is called or numbered, not by what somebody remembers; so it can
-be done again, and after a crash. The agent changes no settings of the kernel but those of devices
-that it made, which go with them.
+be done again, and after a crash. Settings of devices that the agent made go with them; what others
+were is in the run directory.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from axoneme.sources import EmbeddedSource
 
 from .cni_values import POD_DEVICE
 from .devices import remove_stale_filters
+from .kernel_settings import restore_settings
 from .neighbours import keep_neighbours
 from .overlay import remove_overlay
 from .routes import drop_routes
@@ -56,6 +57,7 @@ class Cleanup:
             self._do(lambda: drop_routes(netlink))
             self._do(lambda: keep_neighbours(netlink, ()))
             self._do(lambda: remove_overlay(netlink))
+        self._do(lambda: restore_settings(self.agent.run_dir))
         if not keep_state:
             self._do(self._state)
         self._do(self._run_files)
