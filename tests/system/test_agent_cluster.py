@@ -8,6 +8,7 @@ from ipaddress import ip_address
 import pytest
 from attrs import evolve
 
+from axoneme.agent import addresses
 from axoneme.agent import cluster as module
 from axoneme.agent.cluster import Cluster
 from axoneme.model import pack_address
@@ -56,8 +57,8 @@ def rounds(monkeypatch):
 
         return call
 
-    for function in (module.sync_endpoints, module.host_addresses):
-        monkeypatch.setattr(module, function.__name__, noting(function))
+    for place, name in ((module, "sync_endpoints"), (addresses, "host_addresses")):
+        monkeypatch.setattr(place, name, noting(getattr(place, name)))
     return made
 
 

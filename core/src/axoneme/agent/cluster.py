@@ -19,18 +19,19 @@ from axoneme.model.labels import Labels, own_labels, pod_labels
 from axoneme.sources import EndpointRecord
 from axoneme.sources.manifests import ManifestReader
 
+from .addresses import AddressBook
 from .endpoints import sync_endpoints
-from .membership import host_addresses, join_cluster
+from .membership import join_cluster
 from .policies import NodePolicies
 from .probes import EnginePods
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from axoneme.agent.engine import Engine
     from axoneme.agent.membership import Membership
     from axoneme.datapath import Drift
-    from axoneme.model import Address, Endpoint
+    from axoneme.model import Endpoint
     from axoneme.model.policy import NamedPort, Policy
     from axoneme.sources import EmbeddedSource
     from axoneme.sources.manifests import Manifests
@@ -51,6 +52,7 @@ class Cluster:
     cluster_name: str
     member: Membership
     policies: NodePolicies
+    addresses: AddressBook
     reader: ManifestReader
     manifests: Manifests = field(init=False)
     #: All endpoints of the cluster that have been put in effect, by namespace and name.
@@ -59,8 +61,6 @@ class Cluster:
     _coming: dict[tuple[str, str], tuple[Labels, tuple[NamedPort, ...]]] = field(
         factory=dict, init=False
     )
-    #: The node's own addresses, when they were looked at last.
-    _hosts: frozenset[Address] = field(default=frozenset(), init=False)
     _keys: set[tuple[str, str, str]] = field(factory=set, init=False)
     _last_id: int = field(default=0, init=False)
     _problems: dict[str, tuple[str, ...]] = field(factory=dict, init=False)
@@ -70,12 +70,14 @@ class Cluster:
         """Join the cluster, and read what there is; nothing of it is in effect yet."""
         agent = engine.configuration.agent
         member = join_cluster(agent, source)
+        policies = NodePolicies.open(engine.datapath)
         cluster = cls(
             engine,
             source,
             agent.cluster_name,
             member,
-            NodePolicies.open(engine.datapath),
+            policies,
+            AddressBook(engine, policies.ipcache, member.record),
             ManifestReader(agent.manifests_dir, source.last_good(member.record.name)),
         )
         cluster._read_manifests()
@@ -146,7 +148,7 @@ class Cluster:
         elif old or new:
             self._know_identities()
             self.policies.apply()
-            self._change_addresses(old, new)
+            self.addresses.change(old, new, after.values())
             self._forget_identities()
 
     def _read_endpoints(self) -> None:
@@ -193,45 +195,7 @@ class Cluster:
         self.policies.apply()
 
     def _put_addresses(self) -> None:
-        """Say who has which address: nodes, and pods of all nodes."""
-        network = self.engine.network
-        remotes = {
-            address: Remote(Reserved.REMOTE_NODE, network.tunnel_to(n))
-            for n in network.others
-            for address in n.addresses
-        }
-        remotes |= self._remotes(self._endpoints.values())
-        for endpoint in self.engine.datapath.endpoints.values():
-            remote = Remote(endpoint.identity or Reserved.INIT)
-            remotes |= dict.fromkeys(endpoint.addresses, remote)
-        self._hosts = frozenset(host_addresses(self.member.record))
-        remotes |= dict.fromkeys(self._hosts, Remote(Reserved.HOST))
-        self.policies.ipcache.replace(remotes)
-
-    def _remotes(self, records: Iterable[EndpointRecord]) -> dict[Address, Remote]:
-        network = self.engine.network
-        known = {node.name: node for node in network.others}
-        remotes: dict[Address, Remote] = {}
-        for record in records:
-            node = known.get(record.node)
-            tunnel = network.tunnel_to(node) if node is not None else None
-            remote = Remote(record.identity or Reserved.INIT, tunnel)
-            remotes |= dict.fromkeys(record.addresses, remote)
-        return remotes
-
-    def _change_addresses(self, old: Iterable[EndpointRecord], new: list[EndpointRecord]) -> None:
-        """The same for endpoints of other nodes, of which no two have one address."""
-        remotes = self._remotes(new)
-        gone = {address for record in old for address in record.addresses} - remotes.keys()
-        others = self._hosts.union(
-            *(node.addresses for node in self.engine.network.others),
-            *(endpoint.addresses for endpoint in self.engine.datapath.endpoints.values()),
-        )
-        if others.isdisjoint(gone | remotes.keys()):
-            self.policies.ipcache.remove(gone)
-            self.policies.ipcache.put(remotes)
-        else:
-            self._put_addresses()
+        self.addresses.replace(self._endpoints.values())
 
     # Manifests
 
