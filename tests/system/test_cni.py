@@ -360,6 +360,23 @@ def test_check_finds_what_has_changed(cni):
     assert cni.run("CHECK", cni.container()).document["code"] == 3
 
 
+def test_a_pod_s_link_that_somebody_took_down_is_up_again(cni, node):
+    """With its routes; what is as it was is left alone, and so is a link that is gone."""
+    one, two = cni.container(), cni.container()
+    document, other = cni.add(one), cni.add(two)
+    link = cni.netlink.link(document.document["interfaces"][0]["name"])
+    assert node.call(cni.network.repair) == []
+    cni.netlink.change_link(link, up=False)
+    found = node.call(cni.network.repair)
+    assert found[0] == f"device {link.name}: it was down"
+    assert {f"route to {a} by {link.name}: it was missing" for a in document.addresses} < set(found)
+    assert node.call(cni.network.repair) == []
+    with two.echo():
+        assert all(one.pings(address) for address in other.addresses)
+    cni.netlink.delete_link(link)
+    assert node.call(cni.network.repair) == []
+
+
 def test_status_says_whether_a_pod_can_be_made(cni):
     """Nothing when it can; why, when it cannot."""
     assert cni.run("STATUS").code == 0
