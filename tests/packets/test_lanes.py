@@ -26,15 +26,24 @@ LANE = """
 """
 FULL = """
     #include <axoneme/plugin.h>
-    #define LANE(stage) AXN_STAGE(stage) { return AXN_NEXT; }
+    #define LANE(stage) AXN_STAGE(stage, AXN_PER_FLOW) { return AXN_NEXT; }
     LANE(recall) LANE(admit) LANE(balance) LANE(track) LANE(policy) LANE(proxy) LANE(shape)
     LANE(remember)
-    AXN_STAGE(forward)
+    AXN_STAGE(forward, AXN_PER_FLOW)
     {
         packet->flags |= AXN_TO_ENDPOINT;
         packet->out_ifindex = 1;
         return %s;
     }
+"""
+
+
+#: A lane that lets packets go round all that comes after it.
+ROUND = """
+    #include <axoneme/plugin.h>
+    AXN_STAGE(recall, {tags}) {{ return AXN_PASS; }}
+    AXN_STAGE(remember, {tags}) {{ return AXN_NEXT; }}
+    AXN_STAGE(admit) {{ return AXN_NEXT; }}
 """
 
 
@@ -129,3 +138,34 @@ def test_one_plugin_may_fill_a_stage_from_two_objects(link: Callable[..., Datapa
     assembly = node.call(datapath.prepare, {"b": two, "a": [lane("a")], "c": [lane("c")]})
     node.call(datapath.commit, assembly)
     assert ran(datapath) == "abxc"
+
+
+def reached(datapath: Datapath) -> list[str]:
+    """The stages of from_pod that a packet comes by."""
+    return [step.stage for step in datapath.probe("from_pod", PACKET)[1]]
+
+
+def test_no_packet_goes_round_a_plugin_that_wants_them_all(link: Callable[..., Datapath]) -> None:
+    """Nor round one that did not say AXN_PER_FLOW; a plugin's own stages are its own affair."""
+    around = plugin_object(ROUND.format(tags=""), "around")
+    assert reached(link(around=around)) == ["recall"]
+    datapath = link(around=around, a=lane("a"))
+    assert reached(datapath) == ["admit", "policy"]
+    assert datapath.assembly.asked_always == {"around": ("a",)}
+    assert datapath.assembly.lanes == {"admit": ("around",), "policy": ("a",)}
+    datapath = link(around=around, a=lane("a", "AXN_PER_FLOW"))
+    assert reached(datapath) == ["recall"]
+    assert datapath.assembly.asked_always == {}
+    assert reached(link(around=around, a=lane("a", "AXN_PER_FLOW"), b=lane("b"))) != ["recall"]
+
+
+def test_two_plugins_that_recall_do_not_go_round_each_other(link: Callable[..., Datapath]) -> None:
+    """Unless they have said that they may; their lanes stay lanes."""
+    one = plugin_object(ROUND.format(tags=""), "one")
+    two = plugin_object(ROUND.replace("admit)", "admit, AXN_PER_FLOW)").format(tags="AXN_PER_FLOW"))
+    datapath = link(one=one, two=two)
+    assert datapath.assembly.asked_always == {"two": ("one",)}
+    assert datapath.assembly.lanes["recall"] == ("one",)
+    assert datapath.assembly.lanes["admit"] == ("one", "two")
+    assert reached(datapath) == ["recall"]
+    assert reached(link(two=two)) == ["recall"]

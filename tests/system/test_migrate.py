@@ -394,7 +394,7 @@ def test_the_seed_of_cookies_is_carried_before_a_new_one_is_made(rig: Rig) -> No
     table.write([(0, {"other": 1, "seed": 1234, "generation": 77})])
     rig.put()
     row = rig.call(rig.datapath.table("runtime").get, 0)
-    assert (row["seed"], row["generation"]) == (1234, 77)
+    assert (row["seed"], row["generation"]) == (1234, 78)  # the next: programs were swapped
 
 
 def test_what_is_carried_at_the_end_of_a_start_is_told(rig: Rig) -> None:

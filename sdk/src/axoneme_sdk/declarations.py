@@ -22,12 +22,16 @@ STAGE_PREFIX = "stage_"
 
 @dataclass(frozen=True, slots=True)
 class StageDeclaration:
-    """A stage that the object fills. abi is empty if AXN_STAGE did not write the function."""
+    """A stage that the object fills. abi is empty if AXN_STAGE did not write the function.
+
+    per_flow: its answer holds for a flow, and need not be asked for with every packet.
+    """
 
     name: str
     abi: str
     before: tuple[str, ...]
     after: tuple[str, ...]
+    per_flow: bool
     stack: int
     helpers: frozenset[int]
 
@@ -113,6 +117,7 @@ def _stages(elf: Elf, btf: Btf, functions: dict[str, Function]) -> list[StageDec
                 dict(tags).get("abi", ""),
                 tuple(v for k, v in tags if k == "before"),
                 tuple(v for k, v in tags if k == "after"),
+                ("per", "flow") in tags,
                 stack_of(functions, symbol.name),
                 helpers_of(functions, symbol.name),
             )

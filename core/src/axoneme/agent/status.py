@@ -11,7 +11,7 @@ from axoneme.datapath import all_stages, trunk
 from axoneme.errors import AxonemeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from prometheus_client import Metric
 
@@ -80,18 +80,23 @@ def describe_network(network: NodeNetwork) -> dict[str, Any]:
 
 def describe_plugins(engine: Engine) -> list[dict[str, Any]]:
     """A row a plugin, with the stages whose lanes it has."""
-    lanes = engine.datapath.assembly.lanes
+    assembly = engine.datapath.assembly
+    lanes = assembly.lanes
     return [
         {
             "name": state.name,
             "status": str(state.status),
-            "reason": state.reason,
+            "reason": state.reason or _not_recalling(assembly.asked_always.get(state.name, ())),
             "distribution": state.distribution,
             "version": state.version,
             "stages": sorted(stage for stage, plugins in lanes.items() if state.name in plugins),
         }
         for state in engine.host.plugins()
     ]
+
+
+def _not_recalling(others: Sequence[str]) -> str:
+    return f"recalls nothing: {', '.join(others)} must see every packet" if others else ""
 
 
 def describe_trunks(datapath: Datapath) -> list[dict[str, Any]]:

@@ -77,6 +77,15 @@ class Assembly:
         }
 
     @property
+    def asked_always(self) -> dict[str, tuple[str, ...]]:
+        """The plugins that must not recall packets, each with those that want to see them all."""
+        return {
+            plugin: others
+            for image in self.images.values()
+            for plugin, others in image.linked.asked_always.items()
+        }
+
+    @property
     def maps(self) -> list[MapDeclaration]:
         """Every map that its images define."""
         found = {m.name: m for image in self.images.values() for m in _own_maps(image.linked)}

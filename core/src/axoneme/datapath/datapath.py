@@ -192,12 +192,16 @@ class Datapath:
                 self._attachments[key] = attachment
         except BaseException:
             self._roll_back(old)
+            if old.images:
+                self._begin_generation()
             self._carrier.give_back(assembly.made)
             assembly.close()
             raise
         seconds = time.perf_counter() - started
         for key in self._attachments.keys() - wanted.keys():
             self._attachments.pop(key).detach()
+        # Other programs may decide otherwise; and whoever was killed had no time to say so.
+        self._begin_generation()
         self._assembly = assembly
         assembly.made.clear()
         old.close()
@@ -328,7 +332,7 @@ class Datapath:
             self._begin_generation()
 
     def _begin_generation(self) -> None:
-        """Have programs forget what they took from the map of endpoints."""
+        """Have programs forget what they took from maps, and what was decided of flows."""
         Runtime(self.maps.table("runtime")).bump()
 
     def _detach_pod(self, endpoint: Endpoint) -> None:

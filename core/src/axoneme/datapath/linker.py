@@ -20,7 +20,7 @@ from axoneme_sdk.elf import Elf, ElfError
 
 from ._kernel import libbpf_messages
 from .images import trunk_object
-from .ordering import order_lanes
+from .ordering import RECALL, REMEMBER, order_lanes, wanting_each_packet
 from .parts import Refused
 
 if TYPE_CHECKING:
@@ -39,13 +39,17 @@ _REASON_BYTES = 2
 
 @frozen
 class LinkedImage:
-    """An image that is ready to load: its bytes, the values of its constants, its maps' sizes."""
+    """An image that is ready to load: its bytes, the values of its constants, its maps' sizes.
+
+    asked_always: by plugin that would recall, those for whose sake it must not.
+    """
 
     image: str
     data: bytes = field(repr=False)
     constants: Mapping[str, bytes]
     sizes: Mapping[str, int]
     lanes: Mapping[str, tuple[str, ...]]
+    asked_always: Mapping[str, tuple[str, ...]]
     parts: tuple[Part, ...] = field(repr=False)
     link_seconds: float
 
@@ -71,6 +75,8 @@ def link(image: str, parts: Sequence[Part], reasons: ReasonRegistry) -> LinkedIm
         if isinstance(ordered, Refused):
             return ordered
         lanes[stage] = ordered
+    closed = _closed(trunk, lanes, filling)
+    called = _close(lanes, closed)
     clash = _clash(trunk, filling)
     if clash is not None:
         return clash
@@ -83,7 +89,7 @@ def link(image: str, parts: Sequence[Part], reasons: ReasonRegistry) -> LinkedIm
     linked = _link_objects(image, trunk.data, objects)
     if isinstance(linked, Refused):
         return linked
-    constants = _gates(lanes)
+    constants = _gates(called)
     for part in filling:
         constants |= part.constants
         numbers = reasons.assign(part)
@@ -93,7 +99,8 @@ def link(image: str, parts: Sequence[Part], reasons: ReasonRegistry) -> LinkedIm
         linked,
         constants,
         {name: size for part in filling for name, size in part.sizes.items()},
-        {stage: tuple(p.plugin for p in ordered) for stage, ordered in lanes.items()},
+        {stage: tuple(p.plugin for p in ordered) for stage, ordered in called.items() if ordered},
+        closed,
         tuple(filling),
         time.perf_counter() - started,
     )
@@ -107,6 +114,28 @@ def link_alone(source: Source) -> bytes | Refused:
     """
     trunk = trunk_object(_HOME)
     return _link_objects(_HOME, trunk.data, [(source, source.text)])
+
+
+def _closed(
+    trunk: TrunkObject, lanes: Mapping[str, Sequence[Part]], filling: Sequence[Part]
+) -> dict[str, tuple[str, ...]]:
+    """The plugins that must not recall, each with those for whose sake."""
+    recalling = sorted({part.plugin for part in lanes.get(RECALL, ())})
+    found = {plugin: wanting_each_packet(plugin, trunk.trunks, filling) for plugin in recalling}
+    return {plugin: others for plugin, others in found.items() if others}
+
+
+def _close(
+    lanes: dict[str, list[Part]], closed: Mapping[str, tuple[str, ...]]
+) -> dict[str, list[Part]]:
+    """Put lanes that must not be called behind those that are: the gate is in between."""
+    called = dict(lanes)
+    for stage in (RECALL, REMEMBER):
+        if stage not in lanes:
+            continue
+        lanes[stage].sort(key=lambda part: part.plugin in closed)
+        called[stage] = [part for part in lanes[stage] if part.plugin not in closed]
+    return called
 
 
 def _clash(trunk: TrunkObject, filling: Sequence[Part]) -> Refused | None:

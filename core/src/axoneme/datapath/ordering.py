@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which lane of a stage each plugin gets: by the before and after of its object, then by name."""
+"""Which lane of a stage each plugin gets: by the before and after of its object, then by name.
+
+And who may recall: a lane that lets packets go round the stages behind it is called only where the
+other plugins there have said, by AXN_PER_FLOW, that they need not see every packet.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +15,13 @@ from axoneme_sdk import LANES
 from .parts import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
+    from .images import Trunk
     from .parts import Part
+
+#: The stage by which packets go round the others, and the one that prepares it.
+RECALL, REMEMBER = "recall", "remember"
 
 
 def order_lanes(stage: str, parts: Sequence[Part]) -> list[Part] | Refused:
@@ -55,3 +63,17 @@ def _sort(stage: str, filling: list[Part]) -> list[Part] | Refused:
         ordered += by_plugin[name]
         sorter.done(name)
     return ordered
+
+
+def wanting_each_packet(
+    plugin: str, trunks: Iterable[Trunk], parts: Iterable[Part]
+) -> tuple[str, ...]:
+    """The other plugins with a lane that no packet may go round, where packets are recalled."""
+    ways = {stage for trunk in trunks if RECALL in trunk.stages for stage in trunk.stages}
+    return tuple(
+        sorted({p.plugin for p in parts if p.plugin != plugin and _wants_each_packet(p, ways)})
+    )
+
+
+def _wants_each_packet(part: Part, stages: set[str]) -> bool:
+    return any(not stage.per_flow for name, stage in part.stages.items() if name in stages)

@@ -86,6 +86,8 @@ enum axn_packet_flag {
 	AXN_INGRESS_ASKED	= 1 << 8,
 	AXN_REPORT		= 1 << 9, /* a trace of the packet's flow is due */
 	AXN_CLOSED		= 1 << 10, /* the flow ends by this packet */
+	AXN_EACH_PACKET		= 1 << 11, /* a stage must see the flow's next packet, too: nothing is
+					   * remembered of this one */
 };
 
 /* What connection tracking knows of the packet's flow: packet.conntrack. */
@@ -161,7 +163,8 @@ struct packet {
 	__u32 src_rule_set;	/* 96: slots in rule_sets, of endpoints of this node; 0 for none */
 	__u32 dst_rule_set;	/* 100 */
 	__u32 fragment;		/* 104: the fragments' id, of whichever family */
-	__u32 generation;	/* 108: of the policies when track ran; what is granted is granted under it */
+	__u32 generation;	/* 108: of the policies before any was asked; what is granted is granted under
+				 * it */
 };
 
 _Static_assert(sizeof(struct tuple) == 40, "struct tuple is ABI");
@@ -199,6 +202,13 @@ enum axn_socket_attach {
 /* In an AXN_STAGE's list: this lane runs before, or after, the lanes of another plugin. */
 #define AXN_BEFORE(plugin)	AXN_TAG("before=" #plugin)
 #define AXN_AFTER(plugin)	AXN_TAG("after=" #plugin)
+
+/*
+ * In the same list: what the lane answers holds for later packets of an established flow, until the
+ * generation changes or it sets AXN_EACH_PACKET. A lane without it is asked for every packet: while
+ * one is linked, nothing is recalled that would go round it.
+ */
+#define AXN_PER_FLOW		AXN_TAG("per=flow")
 
 #define AXN_STAGE_(name, context, argument, none, ...)						\
 	_Static_assert(AXN_STAGE_##name >= 0, "no such stage");					\
