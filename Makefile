@@ -18,7 +18,7 @@ C_SOURCES = $(shell git ls-files 'plugins/*.bpf.c' 'core/csrc/*.c')
 TYPED    := core/src sdk/src plugins/tc/src tests/kernels
 # What runs on every kernel: packets through loaded programs, and attaching. What asks Python alone or
 # tries hundreds of examples takes too long there and proves nothing more.
-HOST_ONLY := %_properties.py %_model.py %/test_durations.py %_race.py
+HOST_ONLY := %_properties.py %_model.py %_settings.py %/test_durations.py %_race.py
 ON_KERNELS := $(filter-out $(HOST_ONLY),$(wildcard tests/packets/test_*.py \
 	tests/system/test_attach*.py plugins/*/tests/test_*.py)) examples
 RESULTS  := build/results

@@ -13,6 +13,7 @@ from plugins.tc.tests.tracking import Tracking
 
 from axoneme.datapath import IpcacheMaps, PolicyMaps, Remote
 from axoneme.datapath.reasons import core_reasons
+from axoneme.host import entry_points
 from axoneme.model.rule_set import RuleSet
 from axoneme.testing import Node
 from axoneme.testing.pipelines import Pipeline, installed_plugins
@@ -20,6 +21,7 @@ from axoneme.testing.pipelines import Pipeline, installed_plugins
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
+    from importlib.metadata import EntryPoint
 
     from axoneme.datapath import TestRun
     from axoneme.model.rule_set import PolicyEntry, PolicyKey
@@ -123,10 +125,14 @@ def known_addresses(node: Node, pods: tuple[Pod, ...] = ()) -> dict[Any, Remote]
 
 
 @contextmanager
-def ruled_pair(toml: str = "") -> Iterator[Ruled]:
-    """A ruled pair with these settings."""
-    with Node() as node, Pipeline(node, ["tc"], toml) as pipeline:
-        assert pipeline.status("tc") == "on"
+def ruled_pair(toml: str = "", *others: EntryPoint) -> Iterator[Ruled]:
+    """A ruled pair with these settings, and with these plugins beside tc."""
+    names = ["tc", *(other.name for other in others)]
+    with (
+        Node() as node,
+        Pipeline(node, names, toml, entry_points=lambda: [*entry_points(), *others]) as pipeline,
+    ):
+        assert pipeline.status("tc").startswith("on")
         rules = node.call(PolicyMaps.open, pipeline.datapath)
         addresses = node.call(IpcacheMaps.open, pipeline.datapath, rules.runtime)
         pods = node.add_pod(), node.add_pod()
@@ -139,8 +145,8 @@ def ruled_pair(toml: str = "") -> Iterator[Ruled]:
 
 
 @pytest.fixture(scope="session")
-def new_ruled() -> Callable[[str], AbstractContextManager[Ruled]]:
-    """A ruled pair with settings of one's own: new_ruled("[tc]..."), a context."""
+def new_ruled() -> Callable[..., AbstractContextManager[Ruled]]:
+    """A ruled pair with settings and plugins of one's own: new_ruled("[tc]..."), a context."""
     return ruled_pair
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from enum import Enum
 
-from attrs import field, frozen
+from attrs import field, fields, frozen
 
-from .durations import duration, entries
+from .durations import duration, entries, lease, parse_duration, u32
 
 
 class Aggregation(Enum):
@@ -67,3 +67,32 @@ class TcConfig:
     monitor_aggregation_flags: tuple[TcpFlag, ...] = (TcpFlag.SYN, TcpFlag.FIN, TcpFlag.RST)
     #: Datagrams whose fragments are under way at one time.
     bpf_fragments_map_max: int = field(default=8192, validator=entries)
+    #: Let the socket of an established flow between two pods of the node keep its verdict.
+    socket_cache: bool = True
+    #: How long a socket's verdict holds; at most half of each of the timeouts above.
+    socket_cache_lease: int | str = field(default="4s", validator=lease)
+    #: Segments that a connection has sent before its socket keeps a verdict.
+    socket_cache_after: int = field(default=8, validator=u32)
+
+    def __attrs_post_init__(self) -> None:
+        """Packets that are recalled do not keep their connection alive: leases must end before.
+
+        Raises:
+            ValueError: a timeout is too short for the lease.
+        """
+        if not self.socket_cache:
+            return
+        for name in self.timeouts():
+            least = parse_duration(getattr(self, name)) / 2
+            if parse_duration(self.socket_cache_lease) > least:
+                key = name.replace("_", "-")
+                raise ValueError(
+                    f"socket-cache-lease ({self.socket_cache_lease}) must be at most half of "
+                    f"{key} ({getattr(self, name)}): shorten the one, lengthen the other, or set "
+                    "socket-cache = false"
+                )
+
+    @classmethod
+    def timeouts(cls) -> tuple[str, ...]:
+        """The names of all that say how long a flow is known."""
+        return tuple(f.name for f in fields(cls) if f.name.startswith("bpf_ct_timeout"))

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _LEAST, _MOST = 1, 366 * 86400
+_LEAST_LEASE = 0.01  # seconds: below, the coarse clock has too few ticks
 _U32 = 0xFFFFFFFF
 
 
@@ -35,6 +36,18 @@ def duration(_: object, __: Attribute[Any], value: int | str) -> None:
     """Validate a setting that is a span of time."""
     if not _LEAST <= parse_duration(value) <= _MOST:
         raise ValueError(f"must be from 1 second to 366 days, not {value!r}")
+
+
+def lease(_: object, __: Attribute[Any], value: int | str) -> None:
+    """Validate a setting that is a span of time in which something is taken for granted."""
+    if not _LEAST_LEASE <= parse_duration(value) <= _MOST:
+        raise ValueError(f"must be from 10 milliseconds to 366 days, not {value!r}")
+
+
+def u32(_: object, __: Attribute[Any], value: int) -> None:
+    """Validate a setting that is a number of packets."""
+    if not 0 <= value <= _U32:
+        raise ValueError(f"must be 0 to {_U32}, not {value}")
 
 
 def entries(_: object, __: Attribute[Any], value: int) -> None:

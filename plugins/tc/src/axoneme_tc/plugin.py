@@ -11,6 +11,7 @@ from axoneme.datapath.clock import units
 from .aggregation import trace_knobs
 from .config import TcConfig
 from .durations import parse_duration
+from .remembering import recall_knobs, recalls
 
 
 @hookimpl
@@ -31,11 +32,13 @@ def axoneme_objects(config: TcConfig) -> list[PluginObject]:
         "stamp": config.overlay,
         "track": config.track,
         "collect": config.track,
+        "recall": recalls(config),
     }
     knobs = {
         "policy": {"tc_allow_host": config.allow_host},
         "forward": {"tc_legacy_routing": config.enable_host_legacy_routing},
         "track": _timeouts(config) | trace_knobs(config),
+        "recall": recall_knobs(config),
     }
     sizes = {"track": {"tc_fragments": config.bpf_fragments_map_max}}
     bpf = files("axoneme_tc") / "bpf"

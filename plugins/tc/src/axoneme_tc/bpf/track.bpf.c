@@ -209,8 +209,9 @@ AXN_STAGE(track)
 	if (!present)
 		return AXN_NEXT;
 	seed = present->seed;
-	packet->generation = present->generation; /* before any policy is read: what changes after
-						   * that makes this generation an old one */
+	if (!packet->generation) /* before any policy is read: what changes after that makes this
+				  * generation an old one */
+		packet->generation = present->generation;
 	switch (see(ctx, packet, &flow)) {
 	case SEEN_LOST:
 		return axn_drop(packet, AXN_REASON_FRAGMENT_NOT_FOUND);
