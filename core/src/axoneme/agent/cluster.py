@@ -208,6 +208,7 @@ class Cluster:
         relabelled = self._relabel()
         if not relabelled:
             self.policies.apply()
+        self.reader.remember()
         return relabelled
 
     def _read_manifests(self) -> None:

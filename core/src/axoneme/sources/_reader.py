@@ -85,6 +85,9 @@ class FilesReader(Generic[T]):
     last_good: LastGood | None = None
     _seen: dict[str, _Seen[T]] = field(factory=dict, init=False)
     _listed: bool = field(default=False, init=False)
+    #: What `remember` has to do: files that were right, and whether any went.
+    _good: dict[str, bytes] = field(factory=dict, init=False)
+    _gone: bool = field(default=False, init=False)
 
     def read(self) -> FilesRead[T]:
         """Every file, in the order of their names.
@@ -102,8 +105,7 @@ class FilesReader(Generic[T]):
                 text = f"cannot be listed, what it said stays: {error.strerror}"
                 problems.append(Problem("", str(self.directory), 0, text))
         else:
-            if self.last_good is not None and (not self._listed or self._seen.keys() - seen.keys()):
-                self.last_good.forget_others(seen)
+            self._gone = self._gone or not self._listed or bool(self._seen.keys() - seen.keys())
             self._seen, self._listed = seen, True
         if self.last_good is not None:
             problems += self.last_good.problems
@@ -111,6 +113,17 @@ class FilesReader(Generic[T]):
         for one in self._seen.values():
             problems += one.problems
         return FilesRead(values, tuple(problems))
+
+    def remember(self) -> None:
+        """Let the next reader know what files say that are right: once that is in effect."""
+        good, self._good = self._good, {}
+        if self.last_good is None:
+            return
+        for name in good.keys() & self._seen.keys():
+            self.last_good.remember(name, good[name])
+        if self._gone:
+            self.last_good.forget_others(self._seen)
+            self._gone = False
 
     def _look_at_all(self) -> dict[str, _Seen[T]]:
         with os.scandir(self.directory) as entries:
@@ -140,7 +153,7 @@ class FilesReader(Generic[T]):
             wrong = (_problem(path, "is nested too deeply"),)
             return self._kept(path, before, _Seen(mark, None, wrong))
         if self.last_good is not None:
-            self.last_good.remember(entry.name, data)
+            self._good[entry.name] = data
         # The very same object, where nothing is new: who has it need not compare.
         if before is not None and before.value == value:
             value = before.value

@@ -199,6 +199,13 @@ def test_a_directory_that_vanishes_keeps_what_it_said(tmp_path):
     assert "cannot be listed" in str(manifests.problems[0])
 
 
+def put_in_effect(reader):
+    """Read as an agent does: what is in effect then is remembered."""
+    manifests = reader.read()
+    reader.remember()
+    return manifests
+
+
 @pytest.fixture
 def again(tmp_path):
     """A reader that begins now, as after a restart of the agent."""
@@ -210,14 +217,14 @@ def test_a_file_that_broke_before_a_restart_keeps_what_it_said(again, write, bro
     """It is named, with what is wrong and that the old text is in force; then it is right again."""
     write("b.yaml", CILIUM)
     path = write("a.yaml", POLICY)
-    again().read()
+    put_in_effect(again())
     if broken is None:
         path.unlink()
         path.mkdir()
     else:
         path.write_text(broken)
     for reader in (again(), again()):
-        for manifests in (reader.read(), reader.read()):
+        for manifests in (put_in_effect(reader), put_in_effect(reader)):
             assert titles(manifests) == ["blue/web", "cnp blue/web"]
             texts = [problem.message for problem in manifests.problems]
             assert {problem.file for problem in manifests.problems} == {str(path)}
@@ -226,7 +233,7 @@ def test_a_file_that_broke_before_a_restart_keeps_what_it_said(again, write, bro
     if broken is None:
         path.rmdir()
     write("a.yaml", CILIUM.replace("name: web", "name: other"))
-    manifests = reader.read()
+    manifests = put_in_effect(reader)
     assert titles(manifests) == ["cnp blue/other", "cnp blue/web"]
     assert manifests.problems == ()
 
@@ -235,12 +242,12 @@ def test_a_file_that_was_removed_is_not_remembered(again, write):
     """Neither while an agent runs nor while none does; one of its name is another."""
     for running in (again(), None):
         paths = [write(name, POLICY) for name in ("a.yaml", "b.yaml")]
-        (running or again()).read()
+        put_in_effect(running or again())
         for path in paths:
             path.unlink()
-        assert titles((running or again()).read()) == []
+        assert titles(put_in_effect(running or again())) == []
         write("a.yaml", "a: [")
-        manifests = again().read()
+        manifests = put_in_effect(again())
         assert titles(manifests) == []
         assert len(manifests.problems) == 1
 
@@ -250,23 +257,25 @@ def test_a_directory_that_is_not_mounted_at_the_start_says_what_it_said(tmp_path
     directory, last_good = tmp_path / "manifests", tmp_path / "last-good"
     directory.mkdir()
     (directory / "a.yaml").write_text(POLICY)
-    ManifestReader(directory, last_good).read()
+    put_in_effect(ManifestReader(directory, last_good))
     directory.rename(tmp_path / "elsewhere")
     reader = ManifestReader(directory, last_good)
     for _ in range(2):
-        manifests = reader.read()
+        manifests = put_in_effect(reader)
         assert titles(manifests) == ["blue/web"]
         assert any("cannot be listed" in str(problem) for problem in manifests.problems)
     directory.mkdir()
-    assert titles(reader.read()) == []
-    assert ManifestReader(directory, last_good).read().problems == ()
+    assert titles(put_in_effect(reader)) == []
+    assert put_in_effect(ManifestReader(directory, last_good)).problems == ()
 
 
 def test_what_cannot_be_remembered_is_named_and_in_force(again, write, tmp_path):
     """A full disk, or something in the way, opens nothing."""
     (tmp_path / "last-good").write_text("in the way")
     write("a.yaml", POLICY)
-    manifests = again().read()
+    reader = again()
+    assert titles(put_in_effect(reader)) == ["blue/web"]
+    manifests = reader.read()
     assert titles(manifests) == ["blue/web"]
     assert [str(tmp_path / "last-good" / "a.yaml")] == [p.file for p in manifests.problems]
 
@@ -274,10 +283,10 @@ def test_what_cannot_be_remembered_is_named_and_in_force(again, write, tmp_path)
 def test_garbage_among_what_is_remembered_says_nothing(again, write, tmp_path):
     """As after a power failure."""
     write("a.yaml", POLICY)
-    again().read()
+    put_in_effect(again())
     write("a.yaml", "a: [")
     (tmp_path / "last-good" / "a.yaml").write_text("")
-    manifests = again().read()
+    manifests = put_in_effect(again())
     assert titles(manifests) == []
     assert "says nothing" in manifests.problems[-1].message
 
@@ -287,7 +296,7 @@ def test_of_two_with_one_name_the_first_stays(reader, write):
     write("a.yaml", POLICY)
     path = write("b.yaml", f"{NAMESPACE}---\n{POLICY}")
     write("c.yaml", CILIUM)
-    manifests = reader.read()
+    manifests = put_in_effect(reader)
     assert titles(manifests) == ["blue/web", "cnp blue/web"]
     (problem,) = manifests.problems
     assert (problem.file, problem.line) == (str(path), 5)

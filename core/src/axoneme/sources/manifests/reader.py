@@ -47,6 +47,10 @@ class ManifestReader:
             merged.add(name, file)
         return merged.result(files.problems)
 
+    def remember(self) -> None:
+        """Let the next reader know what was read; call it when that is in effect."""
+        self._reader.remember()
+
 
 def read_manifests(directory: Path) -> Manifests:
     """Read a directory once."""
