@@ -27,7 +27,8 @@ def command(agent, *words):
     return subprocess.run(line, capture_output=True, text=True, check=False)
 
 
-_LANES = {stage: ["tc"] for stage in ("admit", "track", "policy", "forward", "commit")}
+_STAGES = ("recall", "admit", "track", "policy", "forward", "commit", "remember")
+_LANES = {stage: ["tc"] for stage in _STAGES}
 
 
 def lanes(agent):
