@@ -13,10 +13,12 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 import attrs
+import click
 from _markdown import Table, code, listing, sentences
 from attrs import frozen
 
 from axoneme.agent.core import CoreHooks
+from axoneme.cli.main import cli
 from axoneme.config import AgentConfig
 from axoneme.datapath.images import all_stages, trunk_object
 from axoneme.hookspecs import SPECIFICATIONS
@@ -233,31 +235,39 @@ def _parameters(paragraph: str) -> str:
 
 def commands() -> Blocks:
     """Every subcommand with its arguments."""
-    import typer
-
-    module = import_module("axoneme.cli.main")
-    module._mount()  # noqa: SLF001 - what main() does before it runs
-    yield from _command("axoneme", typer.main.get_command(module.app))
+    yield from _command(click.Context(cli, info_name="axoneme"))
 
 
-def _command(name: str, command: Any) -> Blocks:
-    for child, sub in sorted(getattr(command, "commands", {}).items()):
-        full = f"{name} {child}"
-        if not getattr(sub, "commands", {}):
-            yield f"## `{full}`"
-            yield re.sub(r"\s+", " ", sub.help or "")
-            rows = [_parameter(p) for p in sub.params]
-            if rows:
-                yield Table(("argument", "default", "meaning"), rows)
-        yield from _command(full, sub)
+def _command(group: click.Context) -> Blocks:
+    assert isinstance(group.command, click.Group)
+    for name in group.command.list_commands(group):
+        command = group.command.get_command(group, name)
+        assert command is not None
+        context = click.Context(command, parent=group, info_name=name)
+        if isinstance(command, click.Group):
+            yield from _command(context)
+            continue
+        yield f"## `{context.command_path}`"
+        yield re.sub(r"\s+", " ", command.help or "")
+        rows = [_parameter(parameter, context) for parameter in command.params]
+        if rows:
+            yield Table(("argument", "default", "meaning"), rows)
+        yield "\n".join(["```sh", *_examples(command), "```"])
 
 
-def _parameter(parameter: Any) -> tuple[str, str, str]:
-    option = parameter.param_type_name == "option"
-    name = ", ".join(parameter.opts) if option else parameter.name.upper()
-    if option and not parameter.is_flag:
-        name += f" {parameter.name.upper()}"
-    default = "" if parameter.default in (None, False) else code(parameter.default)
+def _examples(command: click.Command) -> list[str]:
+    lines = (command.epilog or "").splitlines()
+    return [line.strip() for line in lines if line.startswith("  ")]
+
+
+def _parameter(parameter: click.Parameter, context: click.Context) -> tuple[str, str, str]:
+    metavar = parameter.make_metavar(context)
+    name = metavar.strip("[]")
+    if isinstance(parameter, click.Option):
+        name = ", ".join(parameter.opts)
+        name += "" if parameter.is_flag else f" {metavar}"
+    default = parameter.to_info_dict()["default"]
+    default = "" if default in (None, False, ()) else code(default)
     if parameter.required:
         default = "must be given"
     return code(name), default, parameter.help or ""

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from attrs import evolve
+from click.testing import CliRunner
 from rich.console import Console
-from typer.testing import CliRunner
 
 from axoneme.cli._check_report import (
     ConstantReport,
@@ -22,7 +22,7 @@ from axoneme.cli._check_report import (
 )
 from axoneme.cli._check_view import check_view
 from axoneme.cli._project import build_project, is_project
-from axoneme.cli.plugin import plugin_app
+from axoneme.cli.plugin import plugin_group
 from axoneme.errors import AxonemeError
 
 REPORT = Report(
@@ -60,7 +60,7 @@ REPORT = Report(
 
 def new(*words):
     """Run `axoneme plugin new`."""
-    return CliRunner().invoke(plugin_app, ["new", *words])
+    return CliRunner().invoke(plugin_group, ["new", *words])
 
 
 def shown(report):

@@ -181,7 +181,9 @@ def test_an_unknown_plugin_is_rejected_with_the_nearest_name(agent):
     """The rest runs, and `axoneme plugins` shows the reason."""
     agent.configure(["tc", "tcc"])
     with agent:
-        rows = {row["name"]: row for row in json.loads(command(agent, "plugins", "--json").stdout)}
+        rows = {
+            row["name"]: row for row in json.loads(command(agent, "plugins", "-o", "json").stdout)
+        }
         assert rows["tc"]["status"] == "on"
         assert rows["tcc"]["status"] == "rejected"
         assert "'tc'" in rows["tcc"]["reason"]
@@ -204,9 +206,9 @@ def test_metrics_are_prometheus_text(agent):
 
 
 def test_without_an_agent_the_command_says_so(agent):
-    """And exits with 1, without a traceback."""
+    """And exits with 3, without a traceback."""
     result = command(agent, "status")
-    assert result.returncode == 1
+    assert result.returncode == 3
     assert "no agent answers" in result.stderr
     assert "Traceback" not in result.stderr
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import attrs
 import pytest
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from axoneme.cli._check import check_plugin
-from axoneme.cli.plugin import plugin_app
+from axoneme.cli.plugin import plugin_group
 from axoneme.errors import AxonemeError
 from axoneme.testing.objects import fake_plugin, plugin_object
 from axoneme.testing.pipelines import Pipeline
@@ -220,7 +220,7 @@ def test_the_machine_is_left_as_it_was():
 
 @pytest.mark.parametrize(("plugin", "code"), [("tc", 0), ("tcc", 1)])
 def test_the_exit_code_says_whether_anything_is_wrong(plugin, code):
-    """For scripts, with --json for their eyes."""
-    result = CliRunner().invoke(plugin_app, ["check", plugin, "--json"])
+    """For scripts, with -o json for their eyes."""
+    result = CliRunner().invoke(plugin_group, ["check", plugin, "-o", "json"])
     assert result.exit_code == code
     assert bool(json.loads(result.stdout)["problems"]) == bool(code)

@@ -6,52 +6,43 @@ Importing this package loads no library of the kernel: a plugin's tests and tool
 
 from __future__ import annotations
 
-from pluggy import HookimplMarker
+from typing import TYPE_CHECKING, Any
 
-from axoneme.errors import (
-    AttachError,
-    AxonemeError,
-    ConfigError,
-    DatapathError,
-    KeyNotFound,
-    LayoutMismatch,
-    LinkError,
-    MapError,
-    MapFull,
-    NotSupported,
-    PluginError,
-    PluginFailed,
-    PluginRejected,
-    PolicyError,
-    PoolExhausted,
-    Problem,
-    StateError,
-    VerifierError,
-)
-from axoneme.model import (
-    Address,
-    Endpoint,
-    PluginObject,
-    Port,
-    pack_address,
-    parse_ports,
-    unpack_address,
-)
+from axoneme._lazy import lazy
+
+if TYPE_CHECKING:
+    from axoneme.errors import (
+        AttachError,
+        AxonemeError,
+        ConfigError,
+        DatapathError,
+        KeyNotFound,
+        LayoutMismatch,
+        LinkError,
+        MapError,
+        MapFull,
+        NotSupported,
+        PluginError,
+        PluginFailed,
+        PluginRejected,
+        PolicyError,
+        PoolExhausted,
+        Problem,
+        StateError,
+        VerifierError,
+    )
+    from axoneme.hookspecs import hookimpl
+    from axoneme.model import (
+        Address,
+        Endpoint,
+        PluginObject,
+        Port,
+        pack_address,
+        parse_ports,
+        unpack_address,
+    )
 
 __version__: str
-
-#: Marks a plugin's function as the implementation of the hook whose name it has.
-hookimpl = HookimplMarker("axoneme")
-
-
-def __getattr__(name: str) -> str:
-    # The metadata of distributions takes milliseconds to import, and few ask for it.
-    if name == "__version__":
-        from importlib.metadata import version
-
-        return version("axoneme")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
 
 __all__ = [
     "Address",
@@ -82,3 +73,14 @@ __all__ = [
     "parse_ports",
     "unpack_address",
 ]
+
+_find = lazy(__name__, __all__, ("axoneme.errors", "axoneme.model", "axoneme.hookspecs"))
+
+
+def __getattr__(name: str) -> Any:
+    # The metadata of distributions takes milliseconds to import, and few ask for it.
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("axoneme")
+    return _find(name)

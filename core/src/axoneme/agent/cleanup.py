@@ -20,13 +20,13 @@ from axoneme.errors import AxonemeError
 from axoneme.net import Netlink
 from axoneme.sources import EmbeddedSource
 
+from .client import SOCKET, ask
 from .cni_values import POD_DEVICE
 from .devices import remove_stale_filters
 from .kernel_settings import restore_settings
 from .neighbours import keep_neighbours
 from .overlay import remove_overlay
 from .routes import drop_routes
-from .server import SOCKET, ask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

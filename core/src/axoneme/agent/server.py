@@ -9,19 +9,18 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import socket
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from axoneme.errors import AxonemeError, nearest
 
+from .client import SOCKET
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
     from pathlib import Path
 
-SOCKET = "agent.sock"
 _LONGEST_REQUEST = 1 << 16
-_SECONDS = 30.0
 
 
 def _free(run_dir: Path) -> Path:
@@ -74,25 +73,3 @@ def _answer(line: bytes, methods: Mapping[str, Any]) -> dict[str, Any]:
         return {"result": method(**arguments)}
     except (AxonemeError, TypeError, KeyError) as error:
         return {"error": f"{name}: {error}"}
-
-
-def ask(run_dir: Path, method: str, **arguments: Any) -> Any:
-    """Ask the agent whose run directory this is.
-
-    Raises:
-        ConnectionError: no agent is running there.
-        AxonemeError: the agent's own words.
-    """
-    request = json.dumps({"method": method, "arguments": arguments}).encode() + b"\n"
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(_SECONDS)
-        try:
-            connection.connect(str(run_dir / SOCKET))
-        except OSError as error:
-            raise ConnectionError(f"no agent answers at {run_dir / SOCKET}") from error
-        connection.sendall(request)
-        with connection.makefile("rb") as lines:
-            answer = json.loads(lines.readline())
-    if "error" in answer:
-        raise AxonemeError(answer["error"])
-    return answer["result"]

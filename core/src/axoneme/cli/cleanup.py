@@ -3,25 +3,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-_BinDir = Annotated[Path, typer.Option(help="Where runtimes look for plugins.")]
-_ConfDir = Annotated[Path, typer.Option(help="Where they look for networks.")]
-_Config = Annotated[Path, typer.Option("--config", help="The configuration, a TOML file.")]
+from axoneme.cli._groups import examples
+from axoneme.cli._options import bin_dir_option, conf_dir_option, config_option
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
-def cleanup(
-    config: _Config = Path("/etc/axoneme/axoneme.toml"),
-    bin_dir: _BinDir = Path("/opt/cni/bin"),
-    conf_dir: _ConfDir = Path("/etc/cni/net.d"),
-    force: Annotated[bool, typer.Option(help="Even if an agent is running.")] = False,
-    keep_state: Annotated[
-        bool, typer.Option(help="Leave what other nodes know of this one.")
-    ] = False,
-) -> None:
+@click.command(epilog=examples("axoneme cleanup", "axoneme cleanup --force --keep-state"))
+@config_option
+@bin_dir_option
+@conf_dir_option
+@click.option("--force", is_flag=True, help="Even if an agent is running.")
+@click.option("--keep-state", is_flag=True, help="Leave what other nodes know of this one.")
+def cleanup(config: Path, bin_dir: Path, conf_dir: Path, force: bool, keep_state: bool) -> None:
     """Remove programs, maps, devices, routes and files of ours from this node, and say which.
 
     Pods that came through the CNI lose their network. End the agent first.
@@ -38,6 +37,6 @@ def cleanup(
     made = Cleanup(agent)
     made.run(bin_dir=bin_dir, conf_dir=conf_dir, keep_state=keep_state)
     for phrase in made.removed or ["nothing of ours is here"]:
-        typer.echo(phrase)
+        click.echo(phrase)
     if made.problems:
         raise AxonemeError("; ".join(made.problems))

@@ -3,50 +3,45 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any
+import json
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
-_Config = Annotated[Path, typer.Option("--config", help="The configuration, a TOML file.")]
+from axoneme.cli._groups import examples
+from axoneme.cli._options import ask_agent, config_option, output_option
+from axoneme.cli._words import pod_names
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
-def explain(
-    pod: Annotated[str, typer.Argument(help="A pod of this node: default/web.")],
-    peer: Annotated[str, typer.Argument(help="The address of the other end.")],
-    *,
-    config: _Config = Path("/etc/axoneme/axoneme.toml"),
-    ingress: Annotated[
-        bool, typer.Option("--ingress", help="From the peer to the pod, not the other way.")
-    ] = False,
-    protocol: Annotated[str, typer.Option(help="tcp or udp.")] = "tcp",
-    port: Annotated[int, typer.Option(help="The port that the packet is for.")] = 80,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+@click.command(epilog=examples("axoneme explain shop/web 10.244.1.7 --port 8080"))
+@click.argument("pod", help="A pod of this node: default/web.", shell_complete=pod_names)
+@click.argument("peer", help="The address of the other end.")
+@click.option("--ingress", is_flag=True, help="From the peer to the pod, not the other way.")
+@click.option("--protocol", default="tcp", show_default=True, help="tcp or udp.")
+@click.option(
+    "--port", type=int, default=80, show_default=True, help="The port that the packet is for."
+)
+@config_option
+@output_option("text", "json")
+def explain(  # noqa: PLR0917 - options are named where they are given
+    pod: str, peer: str, ingress: bool, protocol: str, port: int, config: Path, output: str
 ) -> None:
     """Say whether the first packet of a flow gets through, and which rule or policies decide.
 
     The programs themselves are asked, by a probe that changes nothing. Of a packet to a pod of
     another node this node knows its own half: ask there too, with --ingress.
     """
-    import json
-
-    from axoneme.agent.server import ask
-    from axoneme.config import read_agent_config
-
-    answer = ask(
-        read_agent_config(config).run_dir,
-        "explain",
-        pod=pod,
-        peer=peer,
-        direction="ingress" if ingress else "egress",
-        protocol=protocol,
-        port=port,
-    )
-    if as_json:
-        typer.echo(json.dumps(answer, indent=2))
+    direction = "ingress" if ingress else "egress"
+    question = {"pod": pod, "peer": peer, "direction": direction, "protocol": protocol}
+    answer = ask_agent(config, "explain", **question, port=port)
+    if output == "json":
+        click.echo(json.dumps(answer, indent=2))
         return
     ends = (peer, pod) if ingress else (pod, peer)
-    typer.echo(f"{ends[0]} to {ends[1]}, {protocol} port {port}: {_sentence(answer)}")
+    click.echo(f"{ends[0]} to {ends[1]}, {protocol} port {port}: {_sentence(answer)}")
 
 
 def _sentence(answer: dict[str, Any]) -> str:

@@ -3,16 +3,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
+from axoneme.cli._groups import examples
+from axoneme.cli._options import output_option, print_value
 from axoneme.errors import AxonemeError
 
 if TYPE_CHECKING:
@@ -20,116 +21,91 @@ if TYPE_CHECKING:
 
     from axoneme.lab import Lab
 
-lab_app = typer.Typer(
-    help="A cluster of several nodes on this machine, in namespaces.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
+_name = click.option(
+    "--name", default="lab", show_default=True, help="The lab's name; there can be several."
 )
-pod_app = typer.Typer(help="Pods of a lab.", no_args_is_help=True, rich_markup_mode=None)
-lab_app.add_typer(pod_app, name="pod")
-
-_Name = Annotated[str, typer.Option("--name", help="The lab's name; there can be several.")]
-_Namespace = Annotated[str, typer.Option("--namespace", "-n", help="The pod's namespace.")]
-_Node = Annotated[str, typer.Argument(help="Such as node1.", metavar="NODE")]
-_Pod = Annotated[str, typer.Argument(help="Small letters, digits and dashes.", metavar="NAME")]
-_Label = Annotated[
-    list[str] | None,
-    typer.Option("--label", "-l", help="One of its labels; can be repeated.", metavar="KEY=VALUE"),
-]
-_Port = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--port",
-        help="A port that policies may call by name; can be repeated.",
-        metavar="[NAME=]NUMBER[/PROTOCOL]",
-    ),
-]
-_DEFAULT = "lab"
+_node = click.argument("node", help="Such as node1.")
 
 
-@lab_app.command()
-def up(
-    nodes: Annotated[int, typer.Option(help="How many.")] = 2,
-    name: _Name = _DEFAULT,
-    plugin: Annotated[
-        list[str] | None, typer.Option(help="A plugin that is on; tc if none is given.")
-    ] = None,
-    routing_mode: Annotated[str, typer.Option(help="native or tunnel.")] = "native",
-) -> None:
+@click.group()
+def lab_group() -> None:
+    """A cluster of several nodes on this machine, in namespaces."""
+
+
+@lab_group.group("pod")
+def pod_group() -> None:
+    """Pods of a lab."""
+
+
+@lab_group.command(epilog=examples("axoneme lab up", "axoneme lab up --routing-mode tunnel"))
+@click.option("--nodes", default=2, show_default=True, help="How many.")
+@_name
+@click.option("--plugin", multiple=True, help="A plugin that is on; tc if none is given.")
+@click.option("--routing-mode", default="native", show_default=True, help="native or tunnel.")
+def up(nodes: int, name: str, plugin: tuple[str, ...], routing_mode: str) -> None:
     """Make the nodes, join them, and start an agent on each."""
     from axoneme.lab import Settings
 
     lab = _lab(name)
-    lab.up(Settings(nodes, tuple(plugin) if plugin else ("tc",), routing_mode))
-    typer.echo(f"lab {name} is up: {', '.join(node.name for node in lab.nodes)}")
+    lab.up(Settings(nodes, plugin or ("tc",), routing_mode))
+    click.echo(f"lab {name} is up: {', '.join(node.name for node in lab.nodes)}")
 
 
-@lab_app.command()
-def down(name: _Name = _DEFAULT) -> None:
+@lab_group.command(epilog=examples("axoneme lab down"))
+@_name
+def down(name: str) -> None:
     """Remove all of a lab: namespaces, processes, files; also what a crash has left of one."""
     lab = _lab(name)
     was = lab.directory.exists()
     lab.down()
-    typer.echo(f"lab {name} is down" if was else f"there was no lab {name}")
+    click.echo(f"lab {name} is down" if was else f"there was no lab {name}")
 
 
-@lab_app.command()
-def status(
-    name: _Name = _DEFAULT,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
+@lab_group.command(epilog=examples("axoneme lab status"))
+@_name
+@output_option("table", "json")
+def status(name: str, output: str) -> None:
     """Show the nodes with their agents, and the pods."""
+    from axoneme.cli._lab_view import lab_view
     from axoneme.lab.status import describe
 
-    described = describe(_lab(name))
-    if as_json:
-        typer.echo(json.dumps(described, indent=2))
-        return
-    from rich.console import Console
-
-    from axoneme.cli._lab_view import lab_view
-
-    Console(highlight=False).print(lab_view(described))
+    print_value(describe(_lab(name)), output, lab_view)
 
 
-@lab_app.command("exec")
-def execute(
-    place: Annotated[str, typer.Argument(help="A pod, a node, or outside.", metavar="PLACE")],
-    command: Annotated[
-        list[str] | None,
-        typer.Argument(help="What to run; a shell if not given.", metavar="COMMAND"),
-    ] = None,
-    name: _Name = _DEFAULT,
-) -> None:
+@lab_group.command("exec", epilog=examples("axoneme lab exec node1 -- axoneme status"))
+@click.argument("place", help="A pod, a node, or outside.")
+@click.argument("command", nargs=-1, help="What to run; a shell if not given.")
+@_name
+def execute(place: str, command: tuple[str, ...], name: str) -> None:
     """Run a command in a pod or on a node; options behind `--` are the command's."""
-    _become(_lab(name).place(place).command(command or ["sh"]))
+    _become(_lab(name).place(place).command(list(command) or ["sh"]))
 
 
-@lab_app.command()
-def logs(
-    node: _Node,
-    name: _Name = _DEFAULT,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until ^C.")] = False,
-) -> None:
+@lab_group.command(epilog=examples("axoneme lab logs node1 --follow"))
+@_node
+@_name
+@click.option("--follow", "-f", is_flag=True, help="Go on until ^C.")
+def logs(node: str, name: str, follow: bool) -> None:
     """Print what a node's agents have written."""
     log = _lab(name).node(node).log
     _become(["tail", "-n", "+1", *(["-F"] if follow else []), str(log)])
 
 
-@lab_app.command()
-def kill(
-    node: _Node,
-    name: _Name = _DEFAULT,
-    gently: Annotated[bool, typer.Option(help="By SIGTERM, instead of as a crash would.")] = False,
-) -> None:
+@lab_group.command(epilog=examples("axoneme lab kill node1", "axoneme lab kill node1 --gently"))
+@_node
+@_name
+@click.option("--gently", is_flag=True, help="By SIGTERM, instead of as a crash would.")
+def kill(node: str, name: str, gently: bool) -> None:
     """End a node's agent; what it has attached stays."""
     from axoneme.lab.agents import end_agent
 
     end_agent(_lab(name).node(node), signal.SIGTERM if gently else signal.SIGKILL)
 
 
-@lab_app.command()
-def start(node: _Node, name: _Name = _DEFAULT) -> None:
+@lab_group.command(epilog=examples("axoneme lab start node1"))
+@_node
+@_name
+def start(node: str, name: str) -> None:
     """Start a node's agent, and return when it answers."""
     from axoneme.lab.agents import start_agent, wait_for_agents
 
@@ -138,23 +114,23 @@ def start(node: _Node, name: _Name = _DEFAULT) -> None:
     wait_for_agents([found])
 
 
-@lab_app.command()
-def apply(
-    files: Annotated[list[Path], typer.Argument(help="Manifests.", metavar="FILE...")],
-    name: _Name = _DEFAULT,
-) -> None:
+@lab_group.command(epilog=examples("axoneme lab apply examples/policies/deny-all.yaml"))
+@click.argument(
+    "files", nargs=-1, required=True, type=click.Path(path_type=Path), help="Manifests."
+)
+@_name
+def apply(files: tuple[Path, ...], name: str) -> None:
     """Give the agents manifests; a file of the same name is replaced."""
     from axoneme.lab.manifests import apply as apply_manifest
 
     for file in files:
-        typer.echo(apply_manifest(_lab(name), file))
+        click.echo(apply_manifest(_lab(name), file))
 
 
-@lab_app.command()
-def withdraw(
-    files: Annotated[list[str], typer.Argument(help="Names of manifests.", metavar="FILE...")],
-    name: _Name = _DEFAULT,
-) -> None:
+@lab_group.command(epilog=examples("axoneme lab withdraw deny-all.yaml"))
+@click.argument("files", nargs=-1, required=True, help="Names of manifests.")
+@_name
+def withdraw(files: tuple[str, ...], name: str) -> None:
     """Take manifests away that were applied."""
     from axoneme.lab.manifests import withdraw as withdraw_manifest
 
@@ -162,14 +138,31 @@ def withdraw(
         withdraw_manifest(_lab(name), Path(file).name)
 
 
-@pod_app.command("add")
+@pod_group.command(
+    "add", epilog=examples("axoneme lab pod add web --label app=web --port http=80/tcp")
+)
+@click.argument("pod", help="Small letters, digits and dashes.")
+@click.option(
+    "--namespace", "-n", default="default", show_default=True, help="The pod's namespace."
+)
+@click.option("--node", default="", help="Where; the node with the fewest if not given.")
+@click.option(
+    "--label", "-l", multiple=True, metavar="KEY=VALUE", help="One of its labels; can be repeated."
+)
+@click.option(
+    "--port",
+    multiple=True,
+    metavar="[NAME=]NUMBER[/PROTOCOL]",
+    help="A port that policies may call by name; can be repeated.",
+)
+@_name
 def pod_add(  # noqa: PLR0917 - options are named where they are given
-    pod: _Pod,
-    namespace: _Namespace = "default",
-    node: Annotated[str, typer.Option(help="Where; the node with the fewest if not given.")] = "",
-    label: _Label = None,
-    port: _Port = None,
-    name: _Name = _DEFAULT,
+    pod: str,
+    namespace: str,
+    node: str,
+    label: tuple[str, ...],
+    port: tuple[str, ...],
+    name: str,
 ) -> None:
     """Make a pod by CNI; print its addresses."""
     from axoneme.lab import Port
@@ -178,18 +171,17 @@ def pod_add(  # noqa: PLR0917 - options are named where they are given
         pod,
         namespace=namespace,
         node=node,
-        labels=_labels(label or ()),
-        ports=[Port.parse(text) for text in port or ()],
+        labels=_labels(label),
+        ports=[Port.parse(text) for text in port],
     )
-    typer.echo(f"{made} on {made.node}: {' '.join(made.addresses)}")
+    click.echo(f"{made} on {made.node}: {' '.join(made.addresses)}")
 
 
-@pod_app.command("delete")
-def pod_delete(
-    pod: Annotated[str, typer.Argument(help="Such as web, or shop/web.", metavar="POD")],
-    namespace: _Namespace = "",
-    name: _Name = _DEFAULT,
-) -> None:
+@pod_group.command("delete", epilog=examples("axoneme lab pod delete shop/web"))
+@click.argument("pod", help="Such as web, or shop/web.")
+@click.option("--namespace", "-n", default="", help="The pod's namespace.")
+@_name
+def pod_delete(pod: str, namespace: str, name: str) -> None:
     """Remove a pod by CNI, with what runs in it."""
     lab = _lab(name)
     lab.delete_pod(lab.pod(pod, namespace))

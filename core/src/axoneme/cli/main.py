@@ -3,117 +3,51 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import logging
 import sys
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Final
 
-import typer
+import click
 
-from axoneme.errors import AxonemeError
+from axoneme.cli._groups import LazyGroup, examples
 
-app = typer.Typer(
-    help="Axoneme: a Kubernetes network of plugins, linked into eBPF.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
+#: What the shell is told: 1 is something that is wrong, and 2 click's for words that are.
+NO_AGENT: Final = 3
+
+_COMMANDS = {
+    "agent": "axoneme.cli.agent:agent",
+    "cleanup": "axoneme.cli.cleanup:cleanup",
+    "cni": "axoneme.cli.cni:cni_group",
+    "completion": "axoneme.cli.completion:completion",
+    "explain": "axoneme.cli.explain:explain",
+    "lab": "axoneme.cli.lab:lab_group",
+    "metrics": "axoneme.cli.control:metrics",
+    "plugin": "axoneme.cli.plugin:plugin_group",
+    "plugins": "axoneme.cli.plugins:plugins",
+    "reload": "axoneme.cli.control:reload",
+    "retry": "axoneme.cli.control:retry",
+    "status": "axoneme.cli.status:status",
+}
+
+
+@click.group(
+    cls=LazyGroup,
+    places=_COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=examples("axoneme status", "axoneme plugins", "axoneme lab up"),
 )
-
-_Config = Annotated[Path, typer.Option("--config", help="The configuration, a TOML file.")]
-_Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-DEFAULT_CONFIG = Path("/etc/axoneme/axoneme.toml")
-
-
-@app.command()
-def agent(
-    config: _Config = DEFAULT_CONFIG,
-    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
-) -> None:
-    """Run the agent of this node until SIGTERM; what is attached stays."""
-    from axoneme.agent import Agent
-
-    logging.basicConfig(
-        level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    asyncio.run(_run(Agent, config))
-
-
-async def _run(kind: Any, config: Path) -> None:
-    await kind.start(config).run()
-
-
-@app.command()
-def plugins(config: _Config = DEFAULT_CONFIG, as_json: _Json = False) -> None:
-    """List the plugins: which are on, which are rejected or quarantined, and why."""
-    from axoneme.cli.views import plugin_table
-
-    rows = _ask(config, "status")["plugins"]
-    _print(rows, as_json, plugin_table)
-
-
-@app.command()
-def status(config: _Config = DEFAULT_CONFIG, as_json: _Json = False) -> None:
-    """Show what is linked into which program, endpoints, drops, drift and problems."""
-    from axoneme.cli.views import status_view
-
-    _print(_ask(config, "status"), as_json, status_view)
-
-
-@app.command()
-def metrics(config: _Config = DEFAULT_CONFIG) -> None:
-    """Print the metrics in Prometheus's text format."""
-    typer.echo(_ask(config, "metrics"), nl=False)
-
-
-@app.command()
-def reload(config: _Config = DEFAULT_CONFIG) -> None:
-    """Let the agent read its configuration again, and say what came of it."""
-    typer.echo(_ask(config, "reload"))
-
-
-@app.command()
-def retry(plugin: str, config: _Config = DEFAULT_CONFIG) -> None:
-    """Give a rejected or quarantined plugin another chance, and say what came of it."""
-    typer.echo(_ask(config, "retry", plugin=plugin))
-
-
-def _ask(config: Path, method: str, **arguments: Any) -> Any:
-    from axoneme.agent.server import ask
-    from axoneme.config import read_agent_config
-
-    return ask(read_agent_config(config).run_dir, method, **arguments)
-
-
-def _print(value: Any, as_json: bool, view: Any) -> None:
-    if as_json:
-        typer.echo(json.dumps(value, indent=2))
-        return
-    from rich.console import Console
-
-    Console().print(view(value))
-
-
-def _mount() -> None:
-    from axoneme.cli.cleanup import cleanup
-    from axoneme.cli.cni import cni_app
-    from axoneme.cli.explain import explain
-    from axoneme.cli.lab import lab_app
-    from axoneme.cli.plugin import plugin_app
-
-    app.command()(explain)
-    app.command()(cleanup)
-    app.add_typer(plugin_app, name="plugin")
-    app.add_typer(cni_app, name="cni")
-    app.add_typer(lab_app, name="lab")
+@click.version_option(package_name="axoneme", message="axoneme %(version)s")
+def cli() -> None:
+    """Axoneme: a Kubernetes network of plugins, linked into eBPF."""
 
 
 def main() -> None:
     """Run the command; an error of ours is its sentence, without a traceback."""
-    _mount()
     try:
-        app()
-    except (AxonemeError, ConnectionError) as error:
-        typer.secho(f"axoneme: {error}", fg="red", err=True)
-        sys.exit(1)
+        cli(prog_name="axoneme")
+    except Exception as error:
+        from axoneme.errors import AxonemeError  # only now: it takes as long as the rest
+
+        if not isinstance(error, (AxonemeError, ConnectionError)):
+            raise
+        click.secho(f"axoneme: {error}", fg="red", err=True)
+        sys.exit(NO_AGENT if isinstance(error, ConnectionError) else 1)

@@ -6,28 +6,32 @@ from __future__ import annotations
 import json
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
+from axoneme.cli._groups import examples
+from axoneme.cli._options import output_option
 from axoneme.errors import AxonemeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from importlib.metadata import EntryPoint
 
-plugin_app = typer.Typer(
-    help="Write and check plugins.", no_args_is_help=True, rich_markup_mode=None
+
+@click.group()
+def plugin_group() -> None:
+    """Write and check plugins."""
+
+
+@plugin_group.command(epilog=examples("axoneme plugin new portguard"))
+@click.argument("name", help="Small letters, digits and dashes.")
+@click.option(
+    "--directory",
+    type=click.Path(path_type=Path),
+    help="Where to write it; axoneme-NAME if not given.",
 )
-
-
-@plugin_app.command()
-def new(
-    name: Annotated[str, typer.Argument(help="Small letters, digits and dashes.")],
-    directory: Annotated[
-        Path | None, typer.Option(help="Where to write it; axoneme-NAME if not given.")
-    ] = None,
-) -> None:
+def new(name: str, directory: Path | None) -> None:
     """Write a plugin that builds and passes its own test."""
     from axoneme.host import entry_points
     from axoneme_sdk import template
@@ -39,21 +43,20 @@ def new(
     except (template.TemplateError, OSError) as error:
         raise AxonemeError(str(error)) from error
     for path in written:
-        typer.echo(path)
-    typer.echo(f"{target / 'README.md'} says how to build and test it")
+        click.echo(path)
+    click.echo(f"{target / 'README.md'} says how to build and test it")
 
 
-@plugin_app.command()
-def check(
-    plugin: Annotated[
-        str, typer.Argument(help="A plugin's name, or the directory of one.", metavar="[NAME|PATH]")
-    ] = ".",
-    config: Annotated[
-        Path | None,
-        typer.Option(help="Its settings, and which plugins are the others; all by default."),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
+@plugin_group.command(epilog=examples("axoneme plugin check", "axoneme plugin check tc -o json"))
+@click.argument("plugin", default=".", help="A plugin's name, or the directory of one.")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Its settings, and which plugins are the others; all by default.",
+)
+@output_option("table", "json")
+def check(plugin: str, config: Path | None, output: str) -> None:
     """Load a plugin alone and with all others on this kernel, attach nothing, and say all of it.
 
     The exit code is 1 if anything is wrong.
@@ -68,11 +71,11 @@ def check(
     logging.getLogger("axoneme.host").setLevel(logging.ERROR)
     name, found = _find(plugin)
     report = check_plugin(name, found, config)
-    if as_json:
-        typer.echo(json.dumps(asdict(report), indent=2))
+    if output == "json":
+        click.echo(json.dumps(asdict(report), indent=2))
     else:
         Console(highlight=False).print(check_view(report))
-    raise typer.Exit(code=1 if report.problems else 0)
+    raise click.exceptions.Exit(1 if report.problems else 0)
 
 
 def _find(plugin: str) -> tuple[str, Callable[[], Iterable[EntryPoint]]]:

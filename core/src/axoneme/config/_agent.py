@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from attrs import field, frozen
 from attrs.validators import optional
 
+from axoneme.defaults import RUN_DIR
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -117,7 +119,7 @@ class AgentConfig:
     bpffs: Path = field(default=Path("/sys/fs/bpf"), validator=_absolute)
     cgroup: Path | None = field(default=None, validator=_absolute)
     state_dir: Path = field(default=Path("/var/lib/axoneme"), validator=_absolute)
-    run_dir: Path = field(default=Path("/run/axoneme"), validator=_absolute)
+    run_dir: Path = field(default=RUN_DIR, validator=_absolute)
     uplinks: tuple[str, ...] = field(default=(), validator=[_distinct, _devices])
     manifests_dir: Path = field(default=Path("/etc/axoneme/manifests"), validator=_absolute)
     cluster_name: str = "default"

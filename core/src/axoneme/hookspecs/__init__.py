@@ -10,8 +10,8 @@ plugins are called in the order of their names.
 from __future__ import annotations
 
 from axoneme.hookspecs import datapath, endpoint, lifecycle, observe
-from axoneme.hookspecs._marker import PROJECT, hookspec
+from axoneme.hookspecs._marker import PROJECT, hookimpl, hookspec
 
 SPECIFICATIONS = (lifecycle, datapath, endpoint, observe)
 
-__all__ = ["PROJECT", "SPECIFICATIONS", "hookspec"]
+__all__ = ["PROJECT", "SPECIFICATIONS", "hookimpl", "hookspec"]

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The marker of core's hook specifications."""
+"""The markers of hooks: of core's specifications, and of plugins' implementations."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from pluggy import HookspecMarker
+from pluggy import HookimplMarker, HookspecMarker
 
 PROJECT: Final = "axoneme"
 
 hookspec = HookspecMarker(PROJECT)
+#: Marks a plugin's function as the implementation of the hook whose name it has.
+hookimpl = HookimplMarker(PROJECT)

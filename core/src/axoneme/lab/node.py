@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import frozen
 
+from axoneme.agent.client import ask
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -73,6 +75,4 @@ class LabNode:
         Raises:
             ConnectionError: no agent is running there.
         """
-        from axoneme.agent.server import ask  # with it comes all of the agent
-
         return ask(self.run_dir, method, **arguments)

@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where things are unless somebody says otherwise; both the configuration and the command know."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+CONFIG_FILE: Final = Path("/etc/axoneme/axoneme.toml")
+RUN_DIR: Final = Path("/run/axoneme")
