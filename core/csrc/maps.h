@@ -21,6 +21,13 @@ int axn_map_write(const struct axn_map *, const void *keys, const void *values, 
 int axn_map_delete(const struct axn_map *, const void *keys, uint32_t count, uint32_t *done);
 /* Append all rows of the map to `rows`. -EAGAIN: the map changes too fast to be read. */
 int axn_map_read(const struct axn_map *, struct axn_rows *rows);
+
+/* The same a batch at a time, for maps of which nobody wants a copy. */
+struct axn_walk;
+struct axn_walk *axn_walk_open(const struct axn_map *);
+/* Append one batch to `rows`, which may be none of it; 0 at the end, 1 before, or -errno. */
+int axn_walk_next(struct axn_walk *, struct axn_rows *rows);
+void axn_walk_close(struct axn_walk *);
 /* Mark each of `desired` as AXN_SEEN, AXN_SEEN | AXN_DIFFERS, or neither (absent); `stale` takes
  * what else is there. */
 int axn_map_compare(const struct axn_map *, struct axn_rows *desired, struct axn_rows *stale);

@@ -13,7 +13,7 @@
 #define STALLS 64 /* batches in a row that brought nothing, before a reader gives up */
 
 /* The place in a map from where the next batch is read. */
-struct walk {
+struct axn_walk {
 	const struct axn_map *map;
 	uint8_t *here, *next;
 	uint64_t seen;
@@ -21,17 +21,17 @@ struct walk {
 	bool started, by_element, ended;
 };
 
-static int walk_begin(struct walk *walk, const struct axn_map *map)
+static int walk_begin(struct axn_walk *walk, const struct axn_map *map)
 {
 	/* Hash maps keep their place in 4 bytes, all others in a key. */
 	size_t size = map->key_size < 8 ? 8 : map->key_size;
 
-	*walk = (struct walk){ .map = map, .batch = map->batch, .here = malloc(2 * size) };
+	*walk = (struct axn_walk){ .map = map, .batch = map->batch, .here = malloc(2 * size) };
 	walk->next = walk->here + size;
 	return walk->here ? 0 : -ENOMEM;
 }
 
-static void walk_step(struct walk *walk)
+static void walk_step(struct axn_walk *walk)
 {
 	uint8_t *here = walk->here;
 
@@ -40,12 +40,12 @@ static void walk_step(struct walk *walk)
 	walk->started = true;
 }
 
-static void walk_end(struct walk *walk)
+static void walk_end(struct axn_walk *walk)
 {
 	free(walk->here < walk->next ? walk->here : walk->next);
 }
 
-static int walk_elements(struct walk *walk, uint8_t *keys, uint8_t *values, uint32_t *count)
+static int walk_elements(struct axn_walk *walk, uint8_t *keys, uint8_t *values, uint32_t *count)
 {
 	const struct axn_map *map = walk->map;
 
@@ -73,7 +73,7 @@ static int walk_elements(struct walk *walk, uint8_t *keys, uint8_t *values, uint
 
 /* One batch into keys and values, which have room for walk->batch rows. -ENOSPC: make
  * walk->batch bigger. */
-static int walk_batch(struct walk *walk, uint8_t *keys, uint8_t *values, uint32_t *count)
+static int walk_batch(struct axn_walk *walk, uint8_t *keys, uint8_t *values, uint32_t *count)
 {
 	const struct axn_map *map = walk->map;
 	int error;
@@ -98,7 +98,7 @@ static int walk_batch(struct walk *walk, uint8_t *keys, uint8_t *values, uint32_
 
 /* As walk_batch, behind the rows of `into`; gives up where deletions send the reader back to the
  * beginning again and again. */
-static int walk_next(struct walk *walk, struct axn_rows *into, uint32_t *count)
+static int walk_next(struct axn_walk *walk, struct axn_rows *into, uint32_t *count)
 {
 	const struct axn_map *map = walk->map;
 	int error;
@@ -123,21 +123,51 @@ static int walk_next(struct walk *walk, struct axn_rows *into, uint32_t *count)
 	return 0;
 }
 
+static int walk_append(struct axn_walk *walk, struct axn_rows *rows)
+{
+	uint32_t count;
+	int error = walk_next(walk, rows, &count);
+
+	if (error)
+		return error;
+	memset(rows->marks + rows->count, 0, count);
+	rows->count += count;
+	return 0;
+}
+
 int axn_map_read(const struct axn_map *map, struct axn_rows *rows)
 {
-	struct walk walk;
-	uint32_t count;
+	struct axn_walk walk;
 	int error = walk_begin(&walk, map);
 
-	while (!error && !walk.ended) {
-		error = walk_next(&walk, rows, &count);
-		if (error)
-			break;
-		memset(rows->marks + rows->count, 0, count);
-		rows->count += count;
-	}
+	while (!error && !walk.ended)
+		error = walk_append(&walk, rows);
 	walk_end(&walk);
 	return error;
+}
+
+struct axn_walk *axn_walk_open(const struct axn_map *map)
+{
+	struct axn_walk *walk = malloc(sizeof(*walk));
+
+	if (walk && walk_begin(walk, map)) {
+		free(walk);
+		walk = NULL;
+	}
+	return walk;
+}
+
+int axn_walk_next(struct axn_walk *walk, struct axn_rows *rows)
+{
+	int error = walk->ended ? 0 : walk_append(walk, rows);
+
+	return error ? error : !walk->ended;
+}
+
+void axn_walk_close(struct axn_walk *walk)
+{
+	walk_end(walk);
+	free(walk);
 }
 
 static bool all_zero(const uint8_t *bytes, uint32_t size)
@@ -184,7 +214,7 @@ int axn_map_compare(const struct axn_map *map, struct axn_rows *desired, struct 
 {
 	/* Room for one batch, used again and again. */
 	struct axn_rows *read = axn_rows_new(map->key_size, map->value_size);
-	struct walk walk;
+	struct axn_walk walk;
 	uint32_t count;
 	int error;
 

@@ -87,3 +87,15 @@ def test_what_is_not_there_is_named(rich):
     """The error says which kind and name."""
     with pytest.raises(BtfError, match="no func nothing in the BTF"):
         rich.btf.find("func", "nothing")
+
+
+def test_a_function_gets_a_tag_more(rich):
+    """Beside those that it has; all else stays as it is."""
+    (stage,) = rich.stages
+    tagged = Btf(rich.btf.tag_function(stage.symbol, "plugin", "mine"))
+    assert tagged.tags("func", stage.symbol) == (
+        *rich.btf.tags("func", stage.symbol),
+        ("plugin", "mine"),
+    )
+    assert [t.name for t in tagged.types[:-1]] == [t.name for t in rich.btf.types]
+    assert tagged.maps() == rich.btf.maps()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read BTF: types, maps, layouts and declaration tags; rename a function.
+"""Read BTF: types, maps, layouts and declaration tags; rename and tag a function.
 
 The format is Documentation/bpf/btf.rst of the Linux kernel. Type ids count from 1; 0 is void.
 """
@@ -37,7 +37,9 @@ _HEADER = struct.Struct("<HBBIIIII")
 _TYPE = struct.Struct("<III")
 _TRIPLE = struct.Struct("<III")
 _MAGIC = 0xEB9F
-_STRINGS_LENGTH_AT = 20  # where str_len stands in the header
+#: Where type_len, str_off and str_len stand in the header.
+_TYPES_LENGTH_AT, _STRINGS_OFFSET_AT, _STRINGS_LENGTH_AT = 12, 16, 20
+_DECL_TAG, _WHOLE = 17, -1  # a tag of a declaration, not of one of its components
 #: Bytes for each of a type's vlen rows, and bytes that follow a type once.
 _ROW = {"struct": 12, "union": 12, "enum": 8, "func_proto": 8, "datasec": 12, "enum64": 12}
 _ONCE = {"int": 4, "array": 12, "var": 4, "decl_tag": 4}
@@ -119,6 +121,7 @@ class Btf:
         self._strings, self._strings_size = header + strings, size
         self.types = [Type(0, "void", "void", 0, False, 0, b"")]
         at, end = header + types, header + types + length
+        self._types_end = end
         while at < end:
             name, info, third = _TYPE.unpack_from(self.data, at)
             kind, vlen = _KINDS[info >> 24 & 31], info & 0xFFFF
@@ -278,10 +281,25 @@ class Btf:
     def rename_function(self, old: str, new: str) -> bytes:
         """The section with one function renamed; names are only appended."""
         function = self.find("func", old)
-        if self._strings + self._strings_size != len(self.data):
-            raise BtfError("strings are not the last part of .BTF")
         data = bytearray(self.data)
         struct.pack_into("<I", data, function.at, self._strings_size)
-        data += new.encode() + b"\0"
-        struct.pack_into("<I", data, _STRINGS_LENGTH_AT, self._strings_size + len(new) + 1)
+        return self._with_string(data, new)
+
+    def tag_function(self, name: str, key: str, value: str) -> bytes:
+        """The section with one tag "axn:<key>=<value>" more, which is of a function."""
+        function = self.find("func", name)
+        _, _, _, _, _, length, strings, _ = _HEADER.unpack_from(self.data)
+        tag = struct.pack("<IIIi", self._strings_size, _DECL_TAG << 24, function.id, _WHOLE)
+        data = bytearray(self.data)
+        data[self._types_end : self._types_end] = tag
+        struct.pack_into("<I", data, _TYPES_LENGTH_AT, length + len(tag))
+        struct.pack_into("<I", data, _STRINGS_OFFSET_AT, strings + len(tag))
+        return self._with_string(data, f"{TAG_PREFIX}{key}={value}")
+
+    def _with_string(self, data: bytearray, text: str) -> bytes:
+        if self._strings + self._strings_size != len(self.data):
+            raise BtfError("strings are not the last part of .BTF")
+        data += text.encode() + b"\0"
+        size = self._strings_size + len(text.encode()) + 1
+        struct.pack_into("<I", data, _STRINGS_LENGTH_AT, size)
         return bytes(data)

@@ -70,6 +70,29 @@ def test_more_rows_than_one_batch_are_read(make_table):
     assert dict(table.read()) == model
 
 
+@pytest.mark.parametrize("kind", ["hash", "sparse", "array", "trie"])
+def test_a_map_is_scanned_a_batch_at_a_time(make_table, kind):
+    """Every row once, and never more than some of them in memory."""
+    name = "routes" if kind == "trie" else "plain"
+    table = make_table(kind, name, 20_000)
+    if kind == "trie":
+        table.write((({"length": 32, "bits": n.to_bytes(4, "big")}), n) for n in range(20_000))
+    else:
+        table.write((n, n + 1) for n in range(20_000))
+    batches = [list(rows) for rows in table.scan()]
+    assert max(map(len, batches)) <= 8192
+    found = [value for rows in batches for _, value in rows]
+    assert sorted(found) == sorted(value for _, value in table.read())
+    assert table.count() == 20_000
+
+
+def test_an_empty_map_is_scanned(make_table):
+    """There is nothing in it, and nobody waits."""
+    table = make_table("hash", "plain", 16)
+    assert [row for rows in table.scan() for row in rows] == []
+    assert table.count() == 0
+
+
 def test_buckets_longer_than_the_batch_are_read(make_table):
     """Where the kernel says that the room is too small, there is more."""
     table = make_table("hash", "plain", 4096)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from ._kernel import MapInfo, map_info
 from .assembly import Assembly
+from .attached import Attached, read_attached
 from .attachments import Drift, remove_clsact
 from .collector import Collection, Collector
 from .conntrack import Flow, FlowState, read_flows
@@ -36,7 +37,7 @@ from .features import (
     supported,
 )
 from .images import Trunk, all_stages, trunk, trunk_names
-from .ipcache_maps import IpcacheMaps, Network, Remote
+from .ipcache_maps import IpcacheMaps, Network, Remote, unpack_network
 from .loaders import (
     BccLoader,
     LibbpfLoader,
@@ -46,17 +47,20 @@ from .loaders import (
     LoadRequest,
 )
 from .parts import Part, Refused
+from .pinned import PinnedMaps
 from .pins import Pins
-from .policy_maps import PolicyMaps, StoredRuleSet
+from .policy_maps import PolicyMaps
 from .preflight import preflight
 from .reasons import Reason
 from .rule_names import RuleNames
 from .runtime import Runtime
+from .stored_rules import StoredRuleSet, read_rule_sets
 from .tables import Rows, Table
 from .testruns import Step, TestRun, Verdict
 
 __all__ = [
     "Assembly",
+    "Attached",
     "BccLoader",
     "Carried",
     "Collection",
@@ -84,6 +88,7 @@ __all__ = [
     "MapInfo",
     "Network",
     "Part",
+    "PinnedMaps",
     "Pins",
     "PolicyMaps",
     "Reason",
@@ -108,11 +113,14 @@ __all__ = [
     "map_info",
     "map_type_names",
     "preflight",
+    "read_attached",
     "read_event_counts",
     "read_flows",
+    "read_rule_sets",
     "remove_clsact",
     "require",
     "supported",
     "trunk",
     "trunk_names",
+    "unpack_network",
 ]

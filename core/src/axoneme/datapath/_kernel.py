@@ -63,6 +63,7 @@ class ProgramInfo:
     verified_insns: int
     xlated_size: int
     jited_size: int
+    btf_id: int
 
 
 @frozen
@@ -103,6 +104,7 @@ def program_info(fd: int) -> ProgramInfo:
         info.verified_insns,
         info.xlated_size,
         info.jited_size,
+        info.btf_id,
     )
 
 

@@ -306,10 +306,7 @@ class ClsactAttachment:
 
     def _present(self) -> int:
         """The program of the filter in our place, 0 if there is none."""
-        found = ffi.new("uint32_t *")
-        with libbpf_messages():  # which say that there is none
-            code = lib.axn_tc_query(self.ifindex, self._point, _HANDLE, _PRIORITY, found)
-        return int(found[0]) if code >= 0 else 0
+        return _filter_of(self.ifindex, self._point)
 
     def drift(self) -> Drift | None:
         """What differs: the filter is gone, or runs another program."""
@@ -440,6 +437,19 @@ class TracepointAttachment(_Linked):
 def raw_tracepoint(attach: str) -> str:
     """The event of a section such as raw_tp/sched_switch, nothing if it is of another kind."""
     return attach.partition("/")[2] if attach.startswith(_RAW_TRACEPOINT) else ""
+
+
+def _filter_of(ifindex: int, point: int) -> int:
+    found = ffi.new("uint32_t *")
+    with libbpf_messages():  # which say that there is none
+        code = lib.axn_tc_query(ifindex, point, _HANDLE, _PRIORITY, found)
+    return int(found[0]) if code >= 0 else 0
+
+
+def find_clsact(ifindex: int) -> list[int]:
+    """The programs of a device's filters that are where ours would be, whosever they are."""
+    found = (_filter_of(ifindex, int(point)) for point in (lib.BPF_TC_INGRESS, lib.BPF_TC_EGRESS))
+    return [program for program in found if program]
 
 
 def remove_clsact(ifindex: int) -> None:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from axoneme.model import unpack_address
+from axoneme.model import pack_address, unpack_address
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from axoneme.model import Address
 
@@ -33,6 +33,7 @@ class FlowState(IntFlag):
 
 
 _FLIPPED = 128
+_ADDRESS = 16
 
 
 @frozen
@@ -66,10 +67,21 @@ class Flow:
     ingress: Grant
 
 
-def read_flows(conntrack: Table) -> Iterator[Flow]:
-    """The flows of the map. While others write, each that stays is there once."""
-    for key, value in conntrack.read():
-        yield _flow(key, value)
+def read_flows(conntrack: Table, addresses: Iterable[Address] = ()) -> Iterator[Flow]:
+    """The flows of the map, or those of some addresses, as they are read: never all at once.
+
+    While others write, each that stays is there once.
+    """
+    wanted, layout = {pack_address(address) for address in addresses}, conntrack.layout
+    ends = [one.offset for one in layout.key.fields if one.name in {"saddr", "daddr"}]
+    for rows in conntrack.scan():
+        for keys, values in rows.batches():
+            for row, at in enumerate(range(0, len(keys), layout.key.size)):
+                # Most rows are nobody's that was asked for: those are not decoded.
+                if wanted and wanted.isdisjoint(keys[at + e : at + e + _ADDRESS] for e in ends):
+                    continue
+                value = layout.decode_value(values, row * layout.value_size)
+                yield _flow(layout.key.decode(keys, at), value)
 
 
 def _flow(key: dict[str, Any], value: dict[str, Any]) -> Flow:

@@ -2,7 +2,8 @@
 """Link a trunk's object with those of plugins, by libbpf's static linker.
 
 A plugin's function stage_<name> becomes stage_<name>_<lane>, which replaces the trunk's weak one.
-The reasons, knobs and gates of the result are constants, set before it is loaded.
+The reasons, knobs and gates of the result are constants, set before it is loaded. Each lane's
+function is tagged with its plugin, so that a loaded program says itself who is in it.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ _HOME = "tc"  # the image that has every shared map
 _BUILD = "build the plugin again with this core's axoneme-sdk"
 _LICENSE = "LICENSE"  # the same in all objects, and linked as one
 _REASON_BYTES = 2
+#: The tag on a lane's function that says whose it is: it goes into the kernel with the program.
+PLUGIN_TAG = "plugin"
 
 
 @frozen
@@ -168,7 +171,8 @@ def _take_lanes(part: Part, lanes: Mapping[str, Sequence[Part]]) -> bytes:
         old = f"stage_{stage}"
         new = f"{old}_{lanes[stage].index(part)}"
         elf.rename(old, new)
-        elf.replace_section(".BTF", Btf(elf.content(".BTF")).rename_function(old, new))
+        renamed = Btf(elf.content(".BTF")).rename_function(old, new)
+        elf.replace_section(".BTF", Btf(renamed).tag_function(new, PLUGIN_TAG, part.plugin))
     return bytes(elf.data)
 
 

@@ -5,34 +5,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from axoneme.errors import MapError, MapFull
 
-from ._rule_rows import MEANING, pack_rule_set, pack_rule_sets, versions
+from ._rule_rows import pack_rule_set, pack_rule_sets, versions
 from ._rule_versions import RuleVersions
 from .attachments import Drift
 from .rule_slots import RuleSlots
 from .runtime import Runtime
+from .stored_rules import read_rule_sets
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from axoneme.model.rule_set import PolicyEntry, PolicyKey, RuleSet
+    from axoneme.model.rule_set import RuleSet
 
     from ._rule_rows import RuleRows
     from .datapath import Datapath
+    from .stored_rules import StoredRuleSet
     from .tables import Rows, Table
-
-
-@frozen
-class StoredRuleSet:
-    """What the maps hold for a slot: read back, not remembered."""
-
-    slot: int
-    version: int
-    flags: int
-    entries: Mapping[PolicyKey, PolicyEntry]
 
 
 @define
@@ -212,11 +204,7 @@ class PolicyMaps:
 
     def read(self, slot: int) -> StoredRuleSet | None:
         """Read a slot's rule set back from the maps; None if the slot is closed."""
-        row = self._rule_sets.get(slot)
-        if row is None or not row["active"]:
-            return None
-        entries = versions(self._policy.read()).get(row["active"], {})
-        return StoredRuleSet(slot, row["active"], row["flags"] & MEANING, entries)
+        return read_rule_sets(self._policy, self._rule_sets).get(slot)
 
 
 def _alike(rule_sets: Mapping[int, RuleSet]) -> list[list[int]]:

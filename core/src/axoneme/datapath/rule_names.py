@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .datapath import Datapath
+    from .pinned import PinnedMaps
     from .tables import Rows, Table
 
 _NAME = 384
@@ -27,8 +28,8 @@ class RuleNames:
     _written: Mapping[str, int] | None = field(default=None, init=False)
 
     @classmethod
-    def open(cls, datapath: Datapath) -> RuleNames:
-        """Take over the map of a datapath that has been committed."""
+    def open(cls, datapath: Datapath | PinnedMaps) -> RuleNames:
+        """Take over the map of a datapath that has been committed, or one that is pinned."""
         table = datapath.table("rules")
         return cls(table, table.read())
 

@@ -24,7 +24,7 @@ from ._refusals import Refusals
 from ._rows import Rows, adopt, spread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 __all__ = ["Drift", "Field", "Layout", "Record", "Rows", "Table"]
 
@@ -134,6 +134,31 @@ class Table:
         rows = Rows(self.layout)
         self._refusals.check(lib.axn_map_read(self._map, rows.handle), "read")
         return self._sum(rows) if summed and self.layout.cpus else rows
+
+    def scan(self) -> Iterator[Rows]:
+        """Return the rows of the map a batch at a time: for a map of which nobody wants a copy.
+
+        While others write, each row that stays is there once.
+
+        Raises:
+            MapError: the kernel refused, or the map changes too fast to be read.
+        """
+        walk = lib.axn_walk_open(self._map)
+        if walk == ffi.NULL:
+            raise MemoryError
+        try:
+            more = 1
+            while more:
+                rows = Rows(self.layout)
+                more = lib.axn_walk_next(walk, rows.handle)
+                self._refusals.check(min(more, 0), "read")
+                yield rows
+        finally:
+            lib.axn_walk_close(walk)
+
+    def count(self) -> int:
+        """Return how many rows there are; every row of an array always is."""
+        return self.max_entries if self._array else sum(map(len, self.scan()))
 
     def reconcile(self, desired: Rows, *, dry: bool = False) -> Drift:
         """Make the map hold exactly the desired rows; return what differed.
