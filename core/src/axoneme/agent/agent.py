@@ -29,6 +29,7 @@ from .engine import Engine
 from .explain import explain
 from .identities import IdentityKeeper
 from .kernel_settings import KernelSettings
+from .listing import listings
 from .reconcilers import Reconcilers, Repair
 from .server import serve
 from .status import describe, exposition
@@ -143,6 +144,7 @@ class Agent:
             "reload": self.reload,
             "retry": self.retry,
             "explain": lambda **question: explain(self.cluster, **question),
+            **listings(self.cluster),
         }
 
     def reload(self) -> str:

@@ -156,6 +156,10 @@ class Cluster:
         self._problems["endpoints"] = tuple(map(str, read.problems))
         self._endpoints = {(r.namespace, r.name): r for r in read.records}
 
+    def endpoints(self) -> list[EndpointRecord]:
+        """The endpoints of all nodes, as the source has them."""
+        return list(self._endpoints.values())
+
     def own_endpoints(self) -> list[EndpointRecord]:
         """The endpoints of this node, as the source has them."""
         return [record for record in self._endpoints.values() if self._is_own(record)]

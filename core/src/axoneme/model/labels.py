@@ -142,3 +142,12 @@ def own_labels(labels: Mapping[str, str]) -> dict[str, str]:
     """Return the labels that a pod itself has, of those that make its identity."""
     bare = {key.removeprefix(f"{K8S}:"): value for key, value in labels.items()}
     return {key: value for key, value in bare.items() if not key.startswith(_NOT_OWN)}
+
+
+def short_labels(labels: Mapping[str, str]) -> str:
+    """Return labels as people tell pods apart; of a pod without labels its namespace."""
+    common = tuple(f"{K8S}:{start}" for start in _NOT_OWN)
+    own = {key: value for key, value in labels.items() if not key.startswith(common)}
+    if not own and NAMESPACE in labels:
+        own = {NAMESPACE: labels[NAMESPACE]}
+    return ",".join(f"{key}={value}" if value else key for key, value in own.items())

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The columns of what the kernel holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from axoneme.cli._rows import Columns, Row
+
+
+def _lanes(stages: dict[str, list[str]]) -> str:
+    return _stages({stage: plugins for stage, plugins in stages.items() if plugins})
+
+
+def _stages(stages: dict[str, list[str]]) -> str:
+    return " ".join(
+        f"{stage}[{','.join(plugins)}]" if plugins else stage for stage, plugins in stages.items()
+    )
+
+
+def _identity(number: int, labels: str) -> str:
+    return f"{number} ({labels})" if labels else str(number)
+
+
+def _end(row: Row, side: str) -> str:
+    name = row[f"{side}-name"]
+    address = f"[{row[side]}]" if ":" in row[side] else row[side]
+    return f"{address}:{row[f'{side}-port']}" + (f" ({name})" if name else "")
+
+
+def _rule(rule: str | None) -> str:
+    return "-" if rule is None else rule or "no policy"
+
+
+ADDRESSES: Columns = {
+    "ADDRESS": "address",
+    "ID": "id",
+    "NAME": "name",
+    "IDENTITY": "identity",
+    "IFINDEX": "ifindex",
+    "MAC": "mac",
+    "NODE MAC": "node-mac",
+    "RULE SET": "rule-set",
+    "LABELS": "labels",
+}
+
+PREFIXES: Columns = {
+    "PREFIX": "prefix",
+    "IDENTITY": "identity",
+    "NAME": "name",
+    "TUNNEL": "tunnel",
+    "LABELS": "labels",
+}
+
+ENTRIES: Columns = {
+    "SET": "rule-set",
+    "SUBJECT": lambda row: _identity(row["subject"], row["subject-labels"]),
+    "DIRECTION": "direction",
+    "PEER": lambda row: _identity(row["peer"], row["peer-labels"]) if row["peer"] else "anyone",
+    "PORTS": lambda row: f"{row['ports']}/{row['protocol']}",
+    "VERDICT": "verdict",
+    "RULE": "rule",
+}
+
+FLOWS: Columns = {
+    "PROTO": "protocol",
+    "SOURCE": lambda row: _end(row, "source"),
+    "DESTINATION": lambda row: _end(row, "destination"),
+    "IDENTITY": "identity",
+    "STATE": "state",
+    "LEFT": lambda row: f"{row['seconds-left']:.0f}s",
+    "AGE": lambda row: f"{row['age-seconds']:.0f}s",
+    "EGRESS": lambda row: _rule(row["egress-rule"]),
+    "INGRESS": lambda row: _rule(row["ingress-rule"]),
+}
+
+LANES: Columns = {
+    "PLACE": "place",
+    "DEVICE": "device",
+    "TRUNK": "trunk",
+    "PROGRAM": "program",
+    "LANES": lambda row: _lanes(row["stages"]),
+}
+
+STAGES: Columns = LANES | {"LANES": lambda row: _stages(row["stages"])}
