@@ -10,8 +10,8 @@ PYTHON := /usr/bin/python3
 PYTEST := $(VENV)/bin/python -m pytest
 
 PACKAGES := ca-certificates clang clang-format gcc iperf3 iproute2 iputils-ping kmod libbpf-dev \
-	libelf-dev linux-libc-dev make podman procps python3-bpfcc python3-dev python3-venv \
-	qemu-system-x86 util-linux xz-utils zlib1g-dev zstd
+	libelf-dev linux-libc-dev make podman procps prometheus python3-bpfcc python3-dev \
+	python3-venv qemu-system-x86 util-linux xz-utils zlib1g-dev zstd
 EXAMPLES := $(patsubst %/pyproject.toml,./%,$(wildcard examples/*/pyproject.toml))
 # Headers and trunks are full of tables, which are aligned by hand.
 C_SOURCES = $(shell git ls-files 'plugins/*.bpf.c' 'core/csrc/*.c')
@@ -29,10 +29,11 @@ RESULTS  := build/results
 help: ## show the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
+# RUNLEVEL: packages that come with a service are for their programs, and start none.
 .PHONY: apt
 apt:
 	@dpkg -s $(PACKAGES) >/dev/null 2>&1 || { apt-get update -qq && \
-		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+		RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
 		$(PACKAGES) >/dev/null; }
 
 $(UV): | apt

@@ -18,6 +18,7 @@ from _markdown import Table, code, listing, sentences
 from attrs import frozen
 
 from axoneme.agent.core import CoreHooks
+from axoneme.agent.metrics import CATALOG
 from axoneme.cli.main import cli
 from axoneme.config import AgentConfig
 from axoneme.datapath.images import all_stages, trunk_object
@@ -285,3 +286,11 @@ def distributions(root: Path) -> Blocks:
         own = sorted({n for n in needed if n.startswith("axoneme")})
         rows.append((code(project["project"]["name"]), project["project"]["version"], listing(own)))
     yield Table(("distribution", "version", "needs of the others, to run and to build"), rows)
+
+
+def metrics() -> Blocks:
+    """Core's metrics, in the order of the catalogue."""
+    rows = [
+        (code(one.shown), one.kind, listing(list(one.labels)), one.help) for one in CATALOG.values()
+    ]
+    yield Table(("metric", "kind", "labels", "meaning"), rows)

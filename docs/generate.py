@@ -55,6 +55,7 @@ def pages() -> dict[Path, dict[str, Callable[[], Blocks]]]:
             "plugins": lambda: _python.plugin_settings(ROOT),
         },
         reference / "command.md": {"commands": _python.commands},
+        reference / "metrics.md": {"metrics": _python.metrics},
         reference / "versions.md": {"distributions": lambda: _python.distributions(ROOT)},
     }
 

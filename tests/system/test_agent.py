@@ -202,7 +202,7 @@ def test_metrics_are_prometheus_text(agent):
     families = {family.name: family for family in text_string_to_metric_families(text)}
     samples = {s.labels["verdict"]: s.value for s in families["axoneme_verdicts"].samples}
     assert samples["redirect"] > 0
-    assert families["axoneme_endpoints"].samples[0].value == 2
+    assert families["cilium_endpoint"].samples[0].value == 2
 
 
 def test_without_an_agent_the_command_says_so(agent):

@@ -30,9 +30,10 @@ from .explain import explain
 from .identities import IdentityKeeper
 from .kernel_settings import KernelSettings
 from .listing import listings
+from .metrics import Filling, LogCounter, MeasuredCni, Measures, exposition, serve_metrics
 from .reconcilers import Reconcilers, Repair
 from .server import serve
-from .status import describe, exposition
+from .status import describe
 from .vanished import forget_vanished
 
 if TYPE_CHECKING:
@@ -59,10 +60,16 @@ class Agent:
     cluster: Cluster
     pods: PodNetwork
     settings: KernelSettings
+    measures: Measures = field(factory=Measures)
+    filling: Filling = field(init=False)
     started: float = field(factory=time.monotonic, init=False)
     problems: list[str] = field(factory=list, init=False)
     _config_text: bytes = field(default=b"", init=False)
     _stopped: asyncio.Event = field(factory=asyncio.Event, init=False)
+
+    @filling.default
+    def _filling(self) -> Filling:
+        return Filling(self.engine.datapath, self.measures)
 
     @classmethod
     def start(cls, config_path: Path) -> Agent:
@@ -74,7 +81,10 @@ class Agent:
             AxonemeError: the configuration is wrong, or this is no place for a datapath.
         """
         text = config_path.read_bytes() if config_path.exists() else b""
-        engine = Engine.open(lambda host: read_config(config_path, host))
+        measures = Measures()
+        logging.getLogger().addHandler(LogCounter(measures))
+        with measures.starting("datapath"):
+            engine = Engine.open(lambda host: read_config(config_path, host))
         source = EmbeddedSource(engine.configuration.agent.state_dir)
         source.create()
         cluster = Cluster.open(engine, source)
@@ -82,7 +92,7 @@ class Agent:
         settings = KernelSettings(
             engine.configuration.agent.run_dir, engine.configuration.agent.uplinks
         )
-        agent = cls(config_path, engine, cluster, pods, settings)
+        agent = cls(config_path, engine, cluster, pods, settings, measures)
         agent._config_text = text
         for problem in (*agent._not_enforcing(), *problems):
             agent._note(problem)
@@ -118,12 +128,23 @@ class Agent:
             loop.add_signal_handler(number, self._stopped.set)
         loop.add_signal_handler(signal.SIGHUP, self.reload)
         run_dir = self._run_dir
+        serve_addr = self.engine.configuration.agent.prometheus_serve_addr
         # What changes from here on is told, also while what there is is put in effect.
         with Watcher(self._directories()) as watcher:
-            await self.put_in_effect()
-            async with serve(run_dir, self._methods()), serve_cni(run_dir, self.pods):
-                collecting = Collecting(self.engine.datapath, self._note)
-                works = (self._watch(watcher), self._repair(), collecting.run())
+            with self.measures.starting("endpoints"):
+                await self.put_in_effect()
+            async with (
+                serve(run_dir, self._methods()),
+                serve_cni(run_dir, MeasuredCni(self.pods, self.measures)),
+                serve_metrics(serve_addr, lambda: exposition(self), self._note),
+            ):
+                collecting = Collecting(self.engine.datapath, self._note, self.measures.collected)
+                works = (
+                    self._watch(watcher),
+                    self._repair(),
+                    collecting.run(),
+                    self.filling.run(),
+                )
                 tasks = [asyncio.create_task(work) for work in works]
                 _log.info("ready: %d endpoints", len(self.engine.datapath.endpoints))
                 await self._stopped.wait()
@@ -140,7 +161,7 @@ class Agent:
     def _methods(self) -> Mapping[str, object]:
         return {
             "status": lambda: describe(self),
-            "metrics": lambda: exposition(self.engine),
+            "metrics": lambda: exposition(self),
             "reload": self.reload,
             "retry": self.retry,
             "explain": lambda **question: explain(self.cluster, **question),
@@ -154,6 +175,7 @@ class Agent:
             before = self.engine.configuration.agent
             configuration = read_config(self.config_path, self.engine.host)
             applied = self.engine.reconfigure(configuration)
+            self.measures.swapped(applied, len(self.engine.datapath.endpoints))
         except (AxonemeError, OSError) as error:
             return self._note(f"the configuration is refused, the old one stays: {error}")
         self._note_fixed(before, configuration.agent)
@@ -224,12 +246,16 @@ class Agent:
     def _follow(self, changed: Collection[str]) -> None:
         if _NODES in changed:
             self._sync_nodes()
-        relabelled = _MANIFESTS in changed and self.cluster.sync_manifests()
+        relabelled = _MANIFESTS in changed and self._sync_manifests()
         if relabelled or _NODES in changed:
             self.cluster.sync_endpoints()
         elif _ENDPOINTS in changed:
             self.cluster.follow_endpoints()
         self._note_cluster()
+
+    def _sync_manifests(self) -> bool:
+        with self.measures.policy_change():
+            return self.cluster.sync_manifests()
 
     def _sync_nodes(self) -> None:
         self.cluster.sync_nodes()
@@ -276,7 +302,9 @@ class Agent:
         reconcilers = self._reconcilers()
         while True:
             await asyncio.sleep(_REPAIR_PERIOD)
-            for finding in reconcilers.repair():
+            with self.measures.round() as found:
+                found.extend(reconcilers.repair())
+            for finding in found:
                 self._note(str(finding))
             for problem in await do_kept(self._run_dir, self.pods):
                 self._note(problem)

@@ -36,11 +36,13 @@ _LOOK_SECONDS = 1.0
 class Collecting:
     """Collects conntrack in a thread, at a pace that follows what there is to collect.
 
-    The flows of an endpoint that is gone from the datapath leave within a second or so.
+    `tell` is told what came of it, and of the seconds to the next time. The flows of an endpoint
+    that is gone from the datapath leave within a second or so.
     """
 
     datapath: Datapath
     note: Callable[[str], object]
+    tell: Callable[[Collection, float], object] = lambda *_: None
     #: What came of the last time, None before the first.
     last: Collection | None = field(default=None, init=False)
     _interval: float = field(default=FIRST_INTERVAL, init=False)
@@ -97,6 +99,7 @@ class Collecting:
             return None
         self.last = found
         self._interval = next_interval(self._interval, found, collector.capacity)
+        self.tell(found, self._interval)
         if found.live > collector.capacity * _CROWDED:
             self.note(
                 f"conntrack is almost full: {found.live} flows of {collector.capacity}; new ones "

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the agent says of itself: status as plain values, metrics as Prometheus text."""
+"""What the agent says of itself, as plain values."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from axoneme.datapath import all_stages, trunk
+from axoneme.datapath import trunk
 from axoneme.errors import AxonemeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from prometheus_client import Metric
+    from collections.abc import Sequence
 
     from axoneme.agent.agent import Agent
     from axoneme.agent.engine import Engine
@@ -113,48 +111,3 @@ def describe_trunks(datapath: Datapath) -> list[dict[str, Any]]:
         }
         for name, program in sorted(datapath.assembly.programs.items())
     ]
-
-
-def exposition(engine: Engine) -> str:
-    """Core's metrics and the plugins', in Prometheus's text format."""
-    from prometheus_client import CollectorRegistry, generate_latest
-
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Collector(engine))
-    return generate_latest(registry).decode()
-
-
-class _Collector:
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    def collect(self) -> Iterator[Metric]:
-        """What the registry asks for."""
-        yield from _core_metrics(self._engine.datapath)
-        answers = self._engine.host.hooks.axoneme_metrics(datapath=self._engine.datapath)
-        for metrics in answers.values():
-            yield from metrics
-
-
-def _core_metrics(datapath: Datapath) -> Iterator[Metric]:
-    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-
-    forwarded = CounterMetricFamily(
-        "axoneme_verdicts", "Packets by trunk and verdict", labels=["trunk", "verdict"]
-    )
-    for count in datapath.counts():
-        forwarded.add_metric([count.trunk, count.verdict.name.lower()], count.packets)
-    yield forwarded
-    dropped = CounterMetricFamily(
-        "axoneme_drops", "Packets dropped by trunk and reason", labels=["trunk", "reason", "owner"]
-    )
-    for drop in datapath.drops():
-        dropped.add_metric([drop.trunk, drop.reason.text, drop.reason.owner], drop.packets)
-    yield dropped
-    endpoints = GaugeMetricFamily("axoneme_endpoints", "Endpoints of this node")
-    endpoints.add_metric([], len(datapath.endpoints))
-    yield endpoints
-    lanes = GaugeMetricFamily("axoneme_lanes", "Plugins linked into a stage", labels=["stage"])
-    for stage in all_stages():
-        lanes.add_metric([stage], len(datapath.assembly.lanes.get(stage, ())))
-    yield lanes

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _NODE_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _DEVICE = re.compile(r"[^/:\s]{1,15}")
-_U32 = 0xFFFFFFFF
+_U16, _U32 = 0xFFFF, 0xFFFFFFFF
 
 
 def _absolute(_: object, __: object, value: Path | None) -> None:
@@ -92,6 +92,22 @@ def _mask(longest: int) -> Callable[[object, object, int], None]:
     return check
 
 
+def _serve_addr(_: object, __: object, value: str) -> None:
+    host, colon, port = value.rpartition(":")
+    if not value or (colon and port.isdecimal() and 1 <= int(port) <= _U16 and _is_host(host)):
+        return
+    raise ValueError(f"must be such as ':9962', '192.0.2.1:9962' or '[::1]:9962', not {value!r}")
+
+
+def _is_host(text: str) -> bool:
+    try:
+        if text.startswith("[") and text.endswith("]"):
+            return bool(IPv6Address(text[1:-1]))
+        return not text or bool(IPv4Address(text))
+    except ValueError:
+        return False
+
+
 @frozen
 class AgentConfig:
     """The settings of the agent itself: the section `[agent]`.
@@ -112,7 +128,8 @@ class AgentConfig:
     pods. `manifests-dir` has policies, pods' and namespaces' labels as YAML.
 
     `bpf-map-dynamic-size-ratio` is the part of the machine's memory for the maps whose need grows
-    with it.
+    with it. `prometheus-serve-addr` is where metrics are served by HTTP, such as ":9962" on all
+    addresses of the node; on none if it is "".
     """
 
     plugins: tuple[str, ...] = field(default=(), validator=_distinct)
@@ -133,4 +150,5 @@ class AgentConfig:
     tunnel_protocol: TunnelProtocol = TunnelProtocol.VXLAN
     auto_direct_node_routes: bool = True
     bpf_map_dynamic_size_ratio: float = field(default=0.0025, validator=_ratio)
+    prometheus_serve_addr: str = field(default="", validator=_serve_addr)
     map_entries: MapEntries = MapEntries()

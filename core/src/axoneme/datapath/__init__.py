@@ -36,6 +36,7 @@ from .features import (
     require,
     supported,
 )
+from .filling import Fill, FillReader
 from .images import Trunk, all_stages, trunk, trunk_names
 from .ipcache_maps import IpcacheMaps, Network, Remote, unpack_network
 from .loaders import (
@@ -77,6 +78,8 @@ __all__ = [
     "EventReader",
     "EventTerm",
     "EventType",
+    "Fill",
+    "FillReader",
     "Flow",
     "FlowState",
     "IpcacheMaps",

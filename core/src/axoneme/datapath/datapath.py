@@ -33,6 +33,7 @@ from .counters import (
     restore_reasons,
     write_reasons,
 )
+from .events import read_event_counts
 from .features import supported
 from .images import trunk
 from .loaders import own_loader
@@ -45,7 +46,7 @@ from .tables import Table
 from .testruns import probe_tc, probe_xdp, run_tc, run_xdp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
     from types import ModuleType
 
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
         Count,
         Drop,
     )
+    from .events import EventCount
     from .loaders import LoadedProgram, Loader
     from .testruns import Step, TestRun
 
@@ -403,6 +405,10 @@ class Datapath:
     def drops(self) -> list[Drop]:
         """What was dropped, by trunk and reason."""
         return read_drops(self.maps, self.reasons)
+
+    def event_counts(self) -> Sequence[EventCount]:
+        """How many events there were, by type and CPU, and what became of them."""
+        return read_event_counts(self.maps)
 
     def run(self, name: str, packet: bytes, *, ifindex: int = 1, repeat: int = 1) -> TestRun:
         """Run a trunk on a packet: counters count and plugins write, but nothing leaves."""
