@@ -52,9 +52,10 @@ class Shop:
     lab: Lab
 
     def run(self, *words: str, node: str = "node1") -> subprocess.CompletedProcess[str]:
-        """Run a subcommand in a node, with the configuration of its agent."""
+        """Run a subcommand in a node, with the configuration of its agent if none is given."""
         made = self.lab.node(node)
-        line = [sys.executable, "-m", "axoneme", *words, "--config", str(made.config)]
+        config = [] if "--config" in words else ["--config", str(made.config)]
+        line = [sys.executable, "-m", "axoneme", *words, *config]
         return subprocess.run(
             made.place.command(line),
             capture_output=True,

@@ -31,6 +31,7 @@ _COMMANDS = {
     "reload": "axoneme.cli.control:reload",
     "retry": "axoneme.cli.control:retry",
     "status": "axoneme.cli.status:status",
+    "sysdump": "axoneme.cli.sysdump:sysdump",
 }
 
 

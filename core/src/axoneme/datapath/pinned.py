@@ -33,6 +33,11 @@ class PinnedMaps:
     bpffs: Path
     _fds: dict[str, int] = field(factory=dict, init=False)
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The maps of core, pinned or not."""
+        return frozenset(shared_codec().MAPS)
+
     def table(self, name: str) -> Table:
         """A map of core, in the layout that this core knows.
 
