@@ -7,6 +7,7 @@ A table is for eyes, grep and awk: a line a row, and never folded.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -32,8 +33,8 @@ def print_rows(
 ) -> None:
     """Print rows: as JSON all they have; as a table columns, each by its key or a function."""
     lines = _json(rows) if output == "json" else _table(rows, columns)
-    for line in lines:
-        click.echo(line)
+    for line in lines:  # click.echo would flush each
+        sys.stdout.write(f"{line}\n")
 
 
 def print_row(

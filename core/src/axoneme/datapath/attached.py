@@ -46,10 +46,13 @@ class Attached:
     stages: Mapping[str, tuple[str, ...]] = field(factory=dict)
 
 
-def read_attached(bpffs: Path) -> list[Attached]:
-    """Every program of ours that is attached in this network namespace, by trunk and place."""
-    kernel = _Kernel()
-    found = [*_by_links(kernel, bpffs), *_by_filters(kernel)]
+def read_attached(bpffs: Path, *, tcx: bool | None = None) -> list[Attached]:
+    """Every program of ours that is attached in this network namespace, by place and trunk.
+
+    tcx: whether tc programs are attached by links; by default where the kernel has them.
+    """
+    kernel, tcx = _Kernel(), supported("tcx") if tcx is None else tcx
+    found = [*_by_links(kernel, bpffs), *([] if tcx else _by_filters(kernel))]
     return sorted(found, key=lambda one: (one.ifindex, one.target, one.trunk))
 
 
@@ -69,8 +72,6 @@ def _by_links(kernel: _Kernel, bpffs: Path) -> Iterator[Attached]:
 
 def _by_filters(kernel: _Kernel) -> Iterator[Attached]:
     """Below kernel 6.6 tc programs are filters, which have no pins."""
-    if supported("tcx"):
-        return
     for ifindex, _ in socket.if_nameindex():
         for program in find_clsact(ifindex):
             trunk = kernel.trunk(program)
