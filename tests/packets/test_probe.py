@@ -10,13 +10,8 @@ from tests.packets.dumps import dump
 from tests.packets.stub import TO_ENDPOINT, always_run
 
 from axoneme.datapath import Verdict
-from axoneme.datapath.testruns import (
-    PROBE_MARK,
-    PROBE_STAMP,
-    probe_tc,
-    run_tc,
-    run_xdp,
-)
+from axoneme.datapath.probes import PROBE_MARK, PROBE_STAMP, probe_tc
+from axoneme.datapath.testruns import run_tc, run_xdp
 from axoneme.testing.packets import ARP, TCP, Ethernet, IPv4, IPv6
 
 if TYPE_CHECKING:
@@ -38,26 +33,23 @@ def programs(stub: Stub) -> dict[str, int]:
 @pytest.mark.parametrize("verdict", [0, 1, 2, 3, 4, 99])
 @pytest.mark.parametrize("packet", [PACKET, MAPPED, FOREIGN], ids=["TCP", "mapped", "ARP"])
 def test_a_probe_changes_no_map(stub: Stub, name: str, verdict: int, packet: bytes) -> None:
-    """Byte by byte, all maps are what they were, but for the record of the probe itself."""
+    """Byte by byte, all maps are what they were; what was recorded has been taken out again."""
     stub.run(name, PACKET)
     for stage in ("policy", "xdp_filter"):
         stub.answer(stage, verdict, reason=133, out_ifindex=1)
     before = dump(stub.datapath)
     assert before["counters"]
     stub.probe(name, packet)
-    after = dump(stub.datapath)
-    assert {map_ for map_ in before if before[map_] != after[map_]} <= {"probes"}
+    assert dump(stub.datapath) == before
 
 
 @pytest.mark.parametrize("name", TRUNKS)
 def test_a_probe_records_every_lanes_answer_in_order(stub: Stub, name: str) -> None:
-    """Each step has its stage, trunk and lane; their times never go back."""
+    """Each step has its stage, trunk and lane, and the time that it took."""
     _, steps = stub.probe(name, PACKET)
     assert tuple(step.stage for step in steps) == always_run(name)
     assert {(step.trunk, step.lane, step.verdict) for step in steps} == {(name, 0, Verdict.NEXT)}
-    times = [step.nanoseconds for step in steps]
-    assert times == sorted(times)
-    assert times[0] >= 0
+    assert all(0 < step.nanoseconds < 1_000_000 for step in steps)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +106,7 @@ def test_probes_in_two_slots_do_not_meet(stub: Stub) -> None:
     """Each slot keeps the steps of its own last probe."""
     maps, program = stub.datapath.maps, programs(stub)
     _, egress = stub.call(probe_tc, maps, program["to_uplink"], PACKET, slot=5)
-    _, ingress = stub.call(probe_tc, maps, program["from_uplink"], PACKET, slot=63)
+    _, ingress = stub.call(probe_tc, maps, program["from_uplink"], PACKET, slot=15)
     assert {step.trunk for step in egress} == {"to_uplink"}
     assert {step.trunk for step in ingress} == {"from_uplink"}
 

@@ -11,7 +11,7 @@ import pytest
 from tests.system.rig import Rig, tally
 from tests.system.traffic import PORT, arrived, listen
 
-from axoneme.datapath.testruns import PROBE_MARK
+from axoneme.datapath.probes import PROBE_MARK
 from axoneme.testing.packets import (
     ARP,
     TCP,

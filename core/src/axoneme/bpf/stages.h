@@ -84,14 +84,13 @@ __noinline int probe_record(struct packet *packet, enum axn_stage stage, __u32 l
 		return 0;
 	probe->count = n + 1;
 	step = &probe->steps[n];
-	step->time = bpf_ktime_get_ns();
-	step->reason = packet->reason;
-	step->trunk = packet->trunk;
+	step->ended = bpf_ktime_get_ns();
+	step->begun = probe->resumed;
 	step->stage = stage;
 	step->lane = lane;
 	step->verdict = verdict;
-	step->direction = packet->direction;
-	step->rule = packet->rule;
+	step->packet = *packet;
+	probe->resumed = bpf_ktime_get_ns();
 	return 0;
 }
 
@@ -106,7 +105,7 @@ static __always_inline void probe_begin(struct packet *packet, __u8 slot)
 	if (!probe)
 		return;
 	probe->count = 0;
-	probe->started = bpf_ktime_get_ns();
+	probe->resumed = bpf_ktime_get_ns();
 }
 
 static __always_inline void count(const struct packet *packet, __u32 verdict)

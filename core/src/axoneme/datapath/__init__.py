@@ -52,12 +52,13 @@ from .pinned import PinnedMaps
 from .pins import Pins
 from .policy_maps import PolicyMaps
 from .preflight import preflight
+from .probes import Step, TunnelKey
 from .reasons import Reason
 from .rule_names import RuleNames
 from .runtime import Runtime
 from .stored_rules import StoredRuleSet, read_rule_sets
 from .tables import Rows, Table
-from .testruns import Step, TestRun, Verdict
+from .testruns import TestRun, Verdict
 
 __all__ = [
     "Assembly",
@@ -106,6 +107,7 @@ __all__ = [
     "Table",
     "TestRun",
     "Trunk",
+    "TunnelKey",
     "Verdict",
     "all_stages",
     "decode_events",

@@ -40,10 +40,11 @@ from .loaders import own_loader
 from .maps import Maps
 from .pins import Pins
 from .preflight import preflight
+from .probes import probe_tc, probe_xdp
 from .reasons import ReasonRegistry
 from .runtime import Runtime
 from .tables import Table
-from .testruns import probe_tc, probe_xdp, run_tc, run_xdp
+from .testruns import run_tc, run_xdp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -64,7 +65,8 @@ if TYPE_CHECKING:
     )
     from .events import EventCount
     from .loaders import LoadedProgram, Loader
-    from .testruns import Step, TestRun
+    from .probes import Step, TunnelKey
+    from .testruns import TestRun
 
 _POD_TRUNKS = ("from_pod", "to_pod")
 _UPLINK_TRUNKS = ("from_uplink", "to_uplink")
@@ -418,13 +420,16 @@ class Datapath:
         return run_tc(program.fd, packet, ifindex=ifindex, repeat=repeat)
 
     def probe(
-        self, name: str, packet: bytes, *, ifindex: int = 1
+        self, name: str, packet: bytes, *, ifindex: int = 1, tunnel: TunnelKey | None = None
     ) -> tuple[TestRun, tuple[Step, ...]]:
-        """Run a trunk of tc or XDP as a probe, which changes nothing; with each lane's answer."""
+        """Run a trunk of tc or XDP as a probe, which changes nothing; with each lane's answer.
+
+        tunnel: the key of a packet that comes out of a tunnel, or is on its way into it.
+        """
         program = self._program(name)
         if trunk(name).image == "xdp":
             return probe_xdp(self.maps, program.fd, packet)
-        return probe_tc(self.maps, program.fd, packet, ifindex=ifindex)
+        return probe_tc(self.maps, program.fd, packet, ifindex=ifindex, tunnel=tunnel)
 
     def _program(self, name: str) -> LoadedProgram:
         try:

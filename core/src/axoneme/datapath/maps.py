@@ -39,7 +39,7 @@ DEFAULT_ENTRIES = {
     "rules": 65536,
     "counters": 64,  # trunks * 8 verdicts, with room for trunks to come
     "drops": 4096,
-    "probes": 64,
+    "probes": 16,
     "reasons": 4096,
     "events": 1 << 22,  # bytes
     "event_counters": 3,  # types

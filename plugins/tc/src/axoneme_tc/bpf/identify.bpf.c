@@ -17,7 +17,7 @@ AXN_STAGE(identify)
 	union address node;
 	__u32 identity;
 
-	if (overlay_get_key(ctx, &node, &identity))
+	if (overlay_get_key(ctx, packet, &node, &identity))
 		return axn_drop(packet, AXN_REASON_TUNNEL_KEY);
 	if (!is_node(&node))
 		return axn_drop(packet, AXN_REASON_STRANGE_ENCAPSULATION);

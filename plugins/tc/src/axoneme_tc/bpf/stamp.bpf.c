@@ -19,12 +19,11 @@ static __always_inline __u32 source_identity(const struct packet *packet)
 
 AXN_STAGE(stamp)
 {
-	struct bpf_tunnel_key has = {};
 	struct remote *remote;
 	union address node;
+	__u32 identity;
 
-	if (!bpf_skb_get_tunnel_key(ctx, &has, sizeof(has), 0) ||
-	    !bpf_skb_get_tunnel_key(ctx, &has, sizeof(has), BPF_F_TUNINFO_IPV6))
+	if (!overlay_get_key(ctx, packet, &node, &identity))
 		return AXN_NEXT;
 	remote = ipcache_lookup(&packet->tuple.daddr);
 	if (!remote || !(remote->tunnel.half[0] | remote->tunnel.half[1]))

@@ -41,12 +41,29 @@ static __always_inline int overlay_set_key(struct __sk_buff *ctx, const union ad
 	return bpf_skb_set_tunnel_key(ctx, &key, sizeof(key), BPF_F_TUNINFO_IPV6);
 }
 
-/* Who encapsulated a packet, and the identity that it brings. Not 0: it has no key. */
-static __always_inline int overlay_get_key(struct __sk_buff *ctx, union address *node,
-					   __u32 *identity)
+/* Of a probe: see <axoneme/probe.h>. */
+static __always_inline int overlay_probe_key(const struct __sk_buff *ctx, union address *node,
+					     __u32 *identity)
+{
+	*identity = ctx->cb[0];
+	node->word[0] = ctx->cb[1];
+	node->word[1] = ctx->cb[2];
+	node->word[2] = ctx->cb[3];
+	node->word[3] = ctx->cb[4];
+	return node->half[0] | node->half[1] ? 0 : -1;
+}
+
+/*
+ * The node at the tunnel's other end, and the identity that a packet has in the tunnel. Not 0: it has
+ * no key.
+ */
+static __always_inline int overlay_get_key(struct __sk_buff *ctx, const struct packet *packet,
+					   union address *node, __u32 *identity)
 {
 	struct bpf_tunnel_key key = {};
 
+	if (packet->flags & AXN_PROBE)
+		return overlay_probe_key(ctx, node, identity);
 	if (!bpf_skb_get_tunnel_key(ctx, &key, sizeof(key), 0)) {
 		node->half[0] = 0;
 		node->word[2] = bpf_htonl(0xffff);
