@@ -130,10 +130,9 @@ class Demo:
         return [word == "answers" for word in printed.split()]
 
     def why(self, asker: str, family: int) -> dict[str, Any]:
-        """What web's agent says of a packet from there: its programs are asked, not its memory."""
-        peer = self.askers[asker][family]
-        question = {"pod": str(self.web), "peer": peer, "direction": "ingress", "port": HTTP}
-        return self.lab.node(self.web.node).ask("explain", **question)
+        """What web's agent says of a packet from there: programs are asked, not its memory."""
+        source, target = self.askers[asker][family], f"[{self.web.addresses[family]}]:{HTTP}"
+        return self.lab.node(self.web.node).ask("explain", source=source, target=target)
 
     def table(self, expected: set[str]) -> None:
         """Show who reaches web, or which policy refuses, and check that it is as expected."""
@@ -144,10 +143,11 @@ class Demo:
             cells = []
             for family, answered in enumerate(self.answers(asker)):
                 said = self.why(asker, family)
-                refusing = f"[red]refused by {', '.join(said['policies'])}[/]"
+                policies = [one["policy"] for one in (said["refusal"] or {}).get("policies", ())]
+                refusing = f"[red]refused by {', '.join(policies)}[/]"
                 cells.append("[green]answers[/]" if answered else refusing)
-                agree = answered == (said["verdict"] != "drop") == (asker in expected)
-                if not agree or not (answered or said["policies"]):
+                agree = answered == (said["verdict"] == "allowed") == (asker in expected)
+                if not agree or not (answered or policies):
                     wrong.append(f"{asker} to {self.web.addresses[family]}: {said}")
             table.add_row(asker, *cells)
         console.print(table)
@@ -229,7 +229,7 @@ def steps(lab: Lab) -> Iterator[subprocess.Popen[Any]]:
         apply(lab, policy)
     # Node 1 is web's own: whoever runs pods must be able to ask whether they are well.
     allowed = {"shop-1", "shop-2", "node1"}
-    wait(lambda: demo.why("outside", 1)["verdict"] == "drop", "the policy is in effect")
+    wait(lambda: demo.why("outside", 1)["verdict"] == "dropped", "the policy is in effect")
     demo.table(allowed)
 
     title("Both agents are killed, one after the other, while datagrams go to and fro")

@@ -33,6 +33,7 @@ def test_the_hooks_are_those_of_the_plan():
         "axoneme_endpoint_added": ["endpoint", "datapath", "config"],
         "axoneme_endpoint_removed": ["endpoint", "datapath", "config"],
         "axoneme_metrics": ["datapath", "config"],
+        "axoneme_explain": ["step", "datapath", "config"],
     }
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv6Address
 from typing import TYPE_CHECKING, Any, Self
 
 from tests.system.runtimes import Runtime
@@ -58,10 +59,11 @@ class AgentNode(Runtime):
         """Remove a manifest."""
         (self.manifests / name).unlink()
 
-    def explain(self, pod: str, peer: Address, **question: Any) -> dict[str, Any]:
-        """What the agent says of a packet into a pod, unless another direction is asked for."""
-        question = {"direction": "ingress", "pod": pod, "peer": str(peer)} | question
-        answer: dict[str, Any] = self.agent.ask("explain", **question)
+    def explain(self, source: object, target: object, port: int | str = 80) -> dict[str, Any]:
+        """What the agent says of a packet: an end is an address, or what people call it."""
+        where = f"[{target}]" if isinstance(target, IPv6Address) else target
+        asked = {"source": str(source), "target": f"{where}:{port}"}
+        answer: dict[str, Any] = self.agent.ask("explain", **asked)
         return answer
 
     def problems(self) -> list[str]:

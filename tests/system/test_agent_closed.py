@@ -16,6 +16,7 @@ from axoneme.net import Netlink
 from axoneme.testing import Node, scaled
 
 FAMILIES = pytest.mark.parametrize("index", [0, 1], ids=["IPv4", "IPv6"])
+OUTSIDE = "198.51.100.1", "2001:db8::1"
 PODS = """
 apiVersion: v1
 kind: Pod
@@ -75,17 +76,23 @@ def friends(agent):
 
     def put(number=1):
         agent.write("friends.yaml", FRIENDS.format(number=number))
-        agent.wait_for(lambda: said(agent)["verdict"] != "drop", "the pods to be open")
+        agent.wait_for(lambda: said(agent)["verdict"] == "allowed", "the pods to be open")
 
     yield put
     agent.remove("friends.yaml")
-    agent.wait_for(lambda: said(agent)["verdict"] == "drop", "the pods to be closed")
+    agent.wait_for(lambda: said(agent)["verdict"] == "dropped", "the pods to be closed")
 
 
-def said(agent, pod="default/two", peer=None, **question):
+def said(agent, source="default/one", target="default/two", port=80):
     """What the agent says of a packet from the first pod to the second, or what is asked."""
-    peer = peer or agent.addresses["default/one"][0]
-    return agent.explain(pod, peer, **question)
+    return agent.explain(source, target, port)
+
+
+def refused(answer):
+    """By which stage, at which side and by whose policies a packet is refused."""
+    refusal = answer["refusal"]
+    policies = [one.get("rule", one["policy"]) for one in refusal["policies"]]
+    return answer["verdict"], refusal["stage"], refusal["direction"], policies
 
 
 def forget_neighbours():
@@ -135,17 +142,19 @@ def test_its_node_finds_a_closed_pod_and_probes_it(agent, index):
 def test_its_node_is_refused_where_the_configuration_says_so(agent):
     """The probe is dropped like all else, and the policy is named; no agent is started anew."""
     own = agent.node.addresses
-    assert said(agent, peer=own[0])["verdict"] != "drop"
+    assert said(agent, "host")["verdict"] == "allowed"
     agent.configure("[tc]\nallow-host = false\n")
     try:
-        agent.wait_for(lambda: said(agent, peer=own[0])["verdict"] == "drop", "the node's refusal")
-        assert [said(agent, peer=a)["policies"] for a in own] == [["default/closed"]] * 2
+        agent.wait_for(lambda: said(agent, "host")["verdict"] == "dropped", "the node's refusal")
+        for address in own:
+            closed = "dropped", "policy", "ingress", ["default/closed"]
+            assert refused(said(agent, address)) == closed
         with agent.two.serve(8080):
             for address in agent.addresses["default/two"]:
                 assert not agent.node.reaches(address, 8080, timeout=0.3)
     finally:
         agent.configure()
-    agent.wait_for(lambda: said(agent, peer=own[0])["verdict"] != "drop", "the allowance")
+    agent.wait_for(lambda: said(agent, "host")["verdict"] == "allowed", "the allowance")
 
 
 # Every verdict has a name
@@ -153,57 +162,58 @@ def test_its_node_is_refused_where_the_configuration_says_so(agent):
 
 @FAMILIES
 def test_who_is_refused_by_nobodys_rule_learns_which_policies_select_the_pod(agent, index):
-    """At the sender's side or at the receiver's, whichever is asked."""
+    """At the sender's side or at the receiver's, whichever refuses."""
     one, two = (agent.addresses[f"default/{name}"][index] for name in ("one", "two"))
-    for answer in (said(agent, peer=one), said(agent, "default/one", two, direction="egress")):
-        assert (answer["verdict"], answer["stage"], answer["policies"]) == (
-            "drop",
-            "policy",
-            ["default/closed"],
-        )
+    closed = ["default/closed"]
+    assert refused(said(agent, one, two)) == ("dropped", "policy", "egress", closed)
+    outside = OUTSIDE[index]
+    assert refused(said(agent, outside, two)) == ("dropped", "policy", "ingress", closed)
 
 
 @FAMILIES
 def test_who_is_refused_by_a_rule_learns_which(agent, friends, index):
     """And who is let through, by which."""
     friends()
-    one = agent.addresses["default/one"][index]
-    assert said(agent, peer=one)["rules"] == ["default/friends ingress[0]"]
+    one, two = (agent.addresses[f"default/{name}"][index] for name in ("one", "two"))
+    steps = [step for leg in said(agent, one, two)["legs"] for step in leg["steps"]]
+    rules = [step["rule"]["rule"] for step in steps if step["rule"]]
+    assert rules == ["default/friends egress[0]", "default/friends ingress[0]"]
     agent.write("refused.yaml", REFUSED)
     try:
-        agent.wait_for(lambda: said(agent, peer=one)["verdict"] == "drop", "the denial")
-        answer = said(agent, peer=one)
-        assert answer["policies"] == ["cnp default/refused ingressDeny[0]"]
-        assert answer["reason"] == "Policy denied by denylist"
+        agent.wait_for(lambda: said(agent)["verdict"] == "dropped", "the denial")
+        answer, rules = said(agent, one, two), ["cnp default/refused ingressDeny[0]"]
+        assert refused(answer) == ("dropped", "policy", "ingress", rules)
+        assert answer["refusal"]["reason"]["text"] == "Policy denied by denylist"
         with agent.two.serve(8080):
-            assert not agent.one.reaches(agent.addresses["default/two"][index], 8080, timeout=0.3)
+            assert not agent.one.reaches(two, 8080, timeout=0.3)
     finally:
         agent.remove("refused.yaml")
-    agent.wait_for(lambda: said(agent, peer=one)["verdict"] != "drop", "the end of the denial")
+    agent.wait_for(lambda: said(agent)["verdict"] == "allowed", "the end of the denial")
 
 
 def test_people_see_the_policy_s_name(agent):
-    """By the command, in one sentence; what cannot be asked is refused in one, too."""
-    one, two = (agent.addresses[f"default/{name}"][0] for name in ("one", "two"))
+    """By the command, at its end; what cannot be asked is refused in one sentence."""
 
     def command(*words):
         line = [sys.executable, "-m", "axoneme", "explain", *map(str, words)]
         line += ["--config", str(agent.agent.config)]
         return subprocess.run(line, capture_output=True, text=True, check=False)
 
-    assert command("default/two", one, "--ingress", "--port", 8080).stdout == (
-        f"{one} to default/two, tcp port 8080: dropped in stage policy: Policy denied, "
-        "by default/closed\n"
+    denied = (
+        "dropped: on node one, in from_pod\n"
+        "  by stage policy of tc: Policy denied\n"
+        "  no rule of default/closed allows it out of the pod\n"
     )
-    assert "dropped in stage policy" in command("default/one", two, "--protocol", "udp").stdout
-    node = agent.node.addresses[0]
-    assert command("default/two", node, "--ingress").stdout.endswith(
-        "passes; no policy had to allow it\n"
-    )
-    done = command("default/tow", one)
+    place = f"default/closed at {agent.manifests / 'closed.yaml'}:2"
+    for target in ("two:8080", "two:53/udp"):
+        answer = command("one", target).stdout
+        assert denied in answer
+        assert place in answer
+    assert "allowed: pod default/two gets it\n" in command("host", "two:8080").stdout
+    done = command("default/tow", "one:80")
     assert (done.returncode, done.stderr) == (
         1,
-        "axoneme: explain: no pod default/tow is here; did you mean default/two?\n",
+        "axoneme: explain: there is no pod default/tow; did you mean default/two?\n",
     )
 
 
@@ -219,11 +229,8 @@ def test_nobody_sees_half_a_policy(agent, friends):
         sender.start()
         for number in range(2, 42):
             agent.write("friends.yaml", FRIENDS.format(number=number))
-            peer = "10.99.0.1"
             agent.wait_for(
-                lambda p=peer, n=number: (
-                    said(agent, peer=p, port=n, protocol="udp")["verdict"] != "drop"
-                ),
+                lambda n=number: said(agent, OUTSIDE[0], port=f"{n}/udp")["verdict"] == "allowed",
                 f"version {number}",
             )
         sent = sender.end()

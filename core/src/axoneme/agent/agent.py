@@ -26,7 +26,7 @@ from .cluster import Cluster
 from .cni import PodNetwork
 from .collecting import Collecting
 from .engine import Engine
-from .explain import explain
+from .explaining import Explainer, SocketPeers
 from .identities import IdentityKeeper
 from .kernel_settings import KernelSettings
 from .listing import listings
@@ -159,12 +159,14 @@ class Agent:
         return self.engine.configuration.agent.run_dir
 
     def _methods(self) -> Mapping[str, object]:
+        explainer = Explainer(self.cluster, SocketPeers())
         return {
             "status": lambda: describe(self),
             "metrics": lambda: exposition(self),
             "reload": self.reload,
             "retry": self.retry,
-            "explain": lambda **question: explain(self.cluster, **question),
+            "explain": explainer.explain,
+            "follow": explainer.follow,
             **listings(self.cluster),
         }
 

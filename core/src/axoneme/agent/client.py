@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SOCKET = "agent.sock"
-_SECONDS = 30.0
+#: How long an answer may take.
+SECONDS = 30.0
 
 
 def ask(run_dir: Path, method: str, **arguments: Any) -> Any:
@@ -24,18 +25,40 @@ def ask(run_dir: Path, method: str, **arguments: Any) -> Any:
         ConnectionError: no agent is running there.
         AxonemeError: the agent's own words.
     """
-    request = json.dumps({"method": method, "arguments": arguments}).encode() + b"\n"
+    path = run_dir / SOCKET
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(_SECONDS)
+        connection.settimeout(SECONDS)
         try:
-            connection.connect(str(run_dir / SOCKET))
+            connection.connect(str(path))
         except OSError as error:
-            raise ConnectionError(f"no agent answers at {run_dir / SOCKET}") from error
-        connection.sendall(request)
+            raise nobody(path) from error
+        connection.sendall(encode(method, arguments))
         with connection.makefile("rb") as lines:
-            answer = json.loads(lines.readline())
+            return result(path, lines.readline())
+
+
+def encode(method: str, arguments: dict[str, Any]) -> bytes:
+    """A request as it is sent."""
+    return json.dumps({"method": method, "arguments": arguments}).encode() + b"\n"
+
+
+def result(path: Path, line: bytes) -> Any:
+    """What an answer says.
+
+    Raises:
+        ConnectionError: there is none, since the agent ended.
+        AxonemeError: the agent's own words.
+    """
+    if not line:
+        raise nobody(path)
+    answer = json.loads(line)
     if "error" in answer:
         from axoneme.errors import AxonemeError
 
         raise AxonemeError(answer["error"])
     return answer["result"]
+
+
+def nobody(path: Path) -> ConnectionError:
+    """The error where no agent is."""
+    return ConnectionError(f"no agent answers at {path}")

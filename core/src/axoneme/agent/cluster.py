@@ -9,6 +9,7 @@ address is in ipcache, and an endpoint's rule set is there before its programs a
 from __future__ import annotations
 
 from itertools import chain
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from attrs import define, evolve, field
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from axoneme.agent.membership import Membership
     from axoneme.datapath import Drift
     from axoneme.model import Endpoint
+    from axoneme.model.node import NodeRecord
     from axoneme.model.policy import NamedPort, Policy
     from axoneme.sources import EmbeddedSource
     from axoneme.sources.manifests import Manifests
@@ -89,6 +91,16 @@ class Cluster:
     def name(self) -> str:
         """The node's name."""
         return self.member.record.name
+
+    @property
+    def endpoints(self) -> Mapping[tuple[str, str], EndpointRecord]:
+        """All endpoints of the cluster, by namespace and name."""
+        return MappingProxyType(self._endpoints)
+
+    @property
+    def nodes(self) -> tuple[NodeRecord, ...]:
+        """All nodes, this one first."""
+        return self.member.record, *self.engine.network.others
 
     @property
     def problems(self) -> list[str]:
@@ -155,10 +167,6 @@ class Cluster:
         read = self.source.read()
         self._problems["endpoints"] = tuple(map(str, read.problems))
         self._endpoints = {(r.namespace, r.name): r for r in read.records}
-
-    def endpoints(self) -> list[EndpointRecord]:
-        """The endpoints of all nodes, as the source has them."""
-        return list(self._endpoints.values())
 
     def own_endpoints(self) -> list[EndpointRecord]:
         """The endpoints of this node, as the source has them."""

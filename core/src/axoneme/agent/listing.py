@@ -72,7 +72,7 @@ def _endpoint(cluster: Cluster, record: EndpointRecord, attached: Endpoint | Non
 
 def list_identities(cluster: Cluster) -> Iterator[Row]:
     """The reserved identities, those of labels, and those that this node gave to networks."""
-    users = Counter(record.identity for record in cluster.endpoints())
+    users = Counter(record.identity for record in cluster.endpoints.values())
     own = Counter(record.identity for record in cluster.own_endpoints())
     found = {**RESERVED, **cluster.source.identities.read().identities}
     cidrs = cluster.policies.resolver.cidr_numbers.numbers
@@ -150,7 +150,7 @@ def _port(ports: Ports) -> str:
 def list_nodes(cluster: Cluster) -> Iterator[Row]:
     """The nodes of the cluster, this one first, and how each is reached."""
     network = cluster.engine.network
-    pods = Counter(record.node or cluster.name for record in cluster.endpoints())
+    pods = Counter(record.node or cluster.name for record in cluster.endpoints.values())
     yield _node(cluster.member.record, "this node", pods)
     for node in sorted(network.others, key=lambda n: n.name):
         tunnel = network.tunnel_to(node)

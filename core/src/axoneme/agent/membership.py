@@ -14,6 +14,8 @@ from axoneme.ipam import ClusterPool, NodeAddresses
 from axoneme.model.node import NodeRecord
 from axoneme.net import Netlink
 
+from .client import SOCKET
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -54,7 +56,7 @@ def join_cluster(agent: AgentConfig, source: EmbeddedSource) -> Membership:
         except (AxonemeError, ValueError) as error:
             problems.append(str(error))
     addresses = agent.node_addresses or tuple(_uplink_addresses(agent.uplinks))
-    record = NodeRecord(name, addresses, tuple(networks), number)
+    record = NodeRecord(name, addresses, tuple(networks), number, str(agent.run_dir / SOCKET))
     if addresses:
         source.nodes.write(record)
     return Membership(record, NodeAddresses(networks), tuple(problems))

@@ -3,15 +3,15 @@
 
 from __future__ import annotations
 
-import struct
-from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
 from attrs import define
 
 from axoneme.datapath import Verdict
 from axoneme.errors import AxonemeError
+from axoneme.model.policy import UDP
 
+from .frames import Flow, frame
 from .pods import GATEWAY4, GATEWAY6
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from axoneme.model import Address, Endpoint
 
 _DISCARD = 9
-_UDP = 17
-_ETHERTYPES = {4: 0x0800, 6: 0x86DD}
 #: The stages that may refuse a packet which is all right: it is their work.
 _MAY_DROP = frozenset({"policy"})
 
@@ -55,8 +53,8 @@ class EnginePods:
         found = [str(drift) for drift in self.engine.datapath.drift(endpoint.ifname)]
         for address in endpoint.addresses:
             gateway: Address = GATEWAY4 if address.version == 4 else GATEWAY6
-            out = datagram(endpoint.mac, endpoint.node_mac, address, gateway)
-            back = datagram(endpoint.node_mac, endpoint.mac, gateway, address)
+            out = frame(_datagram(address, gateway), endpoint.mac, endpoint.node_mac)
+            back = frame(_datagram(gateway, address), endpoint.node_mac, endpoint.mac)
             found += self._fault("from_pod", out, endpoint, f"from {address}")
             found += self._fault("to_pod", back, endpoint, f"to {address}")
         return found
@@ -78,20 +76,6 @@ class EnginePods:
         return [f"a probe {what} is dropped in {trunk} by {by}"]
 
 
-def datagram(source_mac: bytes, target_mac: bytes, source: Address, target: Address) -> bytes:
-    """An empty UDP datagram to the port discard, in its frame."""
-    ports = struct.pack("!HHHH", _DISCARD, _DISCARD, 8, 0)
-    if isinstance(source, IPv4Address):
-        header = _ipv4(source.packed + target.packed, len(ports))
-    else:
-        header = struct.pack("!IHBB", 6 << 28, len(ports), _UDP, 64) + source.packed + target.packed
-    ethertype = _ETHERTYPES[source.version].to_bytes(2, "big")
-    return b"".join((target_mac, source_mac, ethertype, header, ports))
-
-
-def _ipv4(addresses: bytes, length: int) -> bytes:
-    before = struct.pack("!BBHHHBB", 0x45, 0, 20 + length, 0, 0, 64, _UDP)
-    total: int = sum(struct.unpack("!9H", before + addresses))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return before + (total ^ 0xFFFF).to_bytes(2, "big") + addresses
+def _datagram(source: Address, target: Address) -> bytes:
+    """An empty datagram to the port discard."""
+    return Flow(source, target, UDP, _DISCARD, _DISCARD).packet()

@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 from contextlib import asynccontextmanager
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
 from axoneme.errors import AxonemeError, nearest
@@ -39,7 +40,7 @@ async def serve(run_dir: Path, methods: Mapping[str, Any]) -> AsyncIterator[None
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             async for line in reader:
-                writer.write(json.dumps(_answer(line, methods)).encode() + b"\n")
+                writer.write(json.dumps(await _answer(line, methods)).encode() + b"\n")
                 await writer.drain()
         except (ConnectionError, ValueError):
             pass  # the peer left, or its line is longer than any request
@@ -59,10 +60,10 @@ async def serve(run_dir: Path, methods: Mapping[str, Any]) -> AsyncIterator[None
         path.unlink(missing_ok=True)
 
 
-def _answer(line: bytes, methods: Mapping[str, Any]) -> dict[str, Any]:
+async def _answer(line: bytes, methods: Mapping[str, Any]) -> dict[str, Any]:
     try:
-        request = json.loads(line)
-        name, arguments = request["method"], request.get("arguments", {})
+        asked = json.loads(line)
+        name, arguments = asked["method"], asked.get("arguments", {})
         method = methods[name]
     except (ValueError, TypeError):
         return {"error": 'write one JSON object a line: {"method": "status"}'}
@@ -70,6 +71,7 @@ def _answer(line: bytes, methods: Mapping[str, Any]) -> dict[str, Any]:
         hint = nearest(str(error.args[0]), methods)
         return {"error": f"no method {error}; there are {', '.join(methods)}", "nearest": hint}
     try:
-        return {"result": method(**arguments)}
+        result = method(**arguments)
+        return {"result": await result if isawaitable(result) else result}
     except (AxonemeError, TypeError, KeyError) as error:
         return {"error": f"{name}: {error}"}

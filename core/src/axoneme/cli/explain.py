@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`axoneme explain`: what the loaded programs would do with a packet, and which policy says so."""
+"""`axoneme explain`: why a packet gets through, or not."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,40 +16,40 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@click.command(epilog=examples("axoneme explain shop/web 10.244.1.7 --port 8080"))
-@click.argument("pod", help="A pod of this node: default/web.", shell_complete=pod_names)
-@click.argument("peer", help="The address of the other end.")
-@click.option("--ingress", is_flag=True, help="From the peer to the pod, not the other way.")
-@click.option("--protocol", default="tcp", show_default=True, help="tcp or udp.")
-@click.option(
-    "--port", type=int, default=80, show_default=True, help="The port that the packet is for."
+@click.command(
+    epilog=examples(
+        "axoneme explain shop/web db:5432",
+        "axoneme explain shop/web dns:53/udp -6",
+        "axoneme explain world shop/web --type icmp",
+    )
 )
+@click.argument("source", help="Who sends.", shell_complete=pod_names)
+@click.argument(
+    "target",
+    help="Who receives, with :PORT or :PORT/PROTOCOL; not for icmp.",
+    shell_complete=pod_names,
+)
+@click.option("-4", "ipv4", is_flag=True, help="Ask for IPv4.")
+@click.option("-6", "ipv6", is_flag=True, help="Ask for IPv6.")
+@click.option("--type", "kind", default="", help="tcp, udp, sctp or icmp.")
 @config_option
 @output_option("text", "json")
 def explain(  # noqa: PLR0917 - options are named where they are given
-    pod: str, peer: str, ingress: bool, protocol: str, port: int, config: Path, output: str
+    source: str, target: str, ipv4: bool, ipv6: bool, kind: str, config: Path, output: str
 ) -> None:
-    """Say whether the first packet of a flow gets through, and which rule or policies decide.
+    """Ask the loaded programs what becomes of a packet, and why; nothing is sent or changed.
 
-    The programs themselves are asked, by a probe that changes nothing. Of a packet to a pod of
-    another node this node knows its own half: ask there too, with --ingress.
+    Each end is a pod (default/web, or web), host, a node's name, world, or an address.
     """
-    direction = "ingress" if ingress else "egress"
-    question = {"pod": pod, "peer": peer, "direction": direction, "protocol": protocol}
-    answer = ask_agent(config, "explain", **question, port=port)
+    if ipv4 and ipv6:
+        raise click.UsageError("a packet is of one family: write -4 or -6")
+    version = 4 if ipv4 else 6 if ipv6 else 0
+    answer = ask_agent(
+        config, "explain", source=source, target=target, version=version, protocol=kind
+    )
     if output == "json":
         click.echo(json.dumps(answer, indent=2))
         return
-    ends = (peer, pod) if ingress else (pod, peer)
-    click.echo(f"{ends[0]} to {ends[1]}, {protocol} port {port}: {_sentence(answer)}")
+    from axoneme.cli._explain_view import explain_view
 
-
-def _sentence(answer: dict[str, Any]) -> str:
-    """What became of the packet, for people."""
-    if answer["verdict"] != "drop":
-        rules = " and ".join(answer["rules"])
-        return "passes" + (f", by {rules}" if rules else "; no policy had to allow it")
-    reason = answer["reason"] or "the trunk drops it"
-    by = f" in stage {answer['stage']}" if answer["stage"] else ""
-    policies = ", ".join(answer["policies"])
-    return f"dropped{by}: {reason}" + (f", by {policies}" if policies else "")
+    click.echo(explain_view(answer))

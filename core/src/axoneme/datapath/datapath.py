@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from .events import EventCount
     from .loaders import LoadedProgram, Loader
     from .probes import Step, TunnelKey
+    from .tables import Rows
     from .testruns import TestRun
 
 _POD_TRUNKS = ("from_pod", "to_pod")
@@ -370,12 +371,15 @@ class Datapath:
         return drift.added + drift.changed + drift.removed
 
     def _write_endpoints(self) -> RowDrift:
-        table = self.maps.table("endpoints")
-        rows = [row for e in self._endpoints.values() for row in _endpoint_rows(e)]
-        drift = table.reconcile(table.rows(rows))
+        drift = self.maps.table("endpoints").reconcile(self.wanted_endpoints())
         if drift:
             self._begin_generation()
         return drift
+
+    def wanted_endpoints(self) -> Rows:
+        """What the map of endpoints should hold."""
+        rows = (row for e in self._endpoints.values() for row in _endpoint_rows(e))
+        return self.maps.table("endpoints").rows(rows)
 
     # For plugins and for people
 
@@ -420,16 +424,25 @@ class Datapath:
         return run_tc(program.fd, packet, ifindex=ifindex, repeat=repeat)
 
     def probe(
-        self, name: str, packet: bytes, *, ifindex: int = 1, tunnel: TunnelKey | None = None
+        self,
+        name: str,
+        packet: bytes,
+        *,
+        ifindex: int = 1,
+        tunnel: TunnelKey | None = None,
+        repeat: int = 1,
     ) -> tuple[TestRun, tuple[Step, ...]]:
         """Run a trunk of tc or XDP as a probe, which changes nothing; with each lane's answer.
 
-        tunnel: the key of a packet that comes out of a tunnel, or is on its way into it.
+        tunnel: at tc, the key of a packet that comes out of a tunnel, or is on its way into it.
+        repeat: at tc, how often; the last run is told. The kernel does not restore the packet.
         """
         program = self._program(name)
         if trunk(name).image == "xdp":
             return probe_xdp(self.maps, program.fd, packet)
-        return probe_tc(self.maps, program.fd, packet, ifindex=ifindex, tunnel=tunnel)
+        return probe_tc(
+            self.maps, program.fd, packet, ifindex=ifindex, tunnel=tunnel, repeat=repeat
+        )
 
     def _program(self, name: str) -> LoadedProgram:
         try:

@@ -164,6 +164,11 @@ class IpcacheMaps:
         rows = [(pack_address(address), number) for address, number in nodes.items()]
         return self._nodes.replace(rows)
 
+    @property
+    def wanted(self) -> Mapping[str, Rows]:
+        """What the maps of single addresses should hold, by their names."""
+        return {"ipcache": self._remotes.rows, "nodes": self._nodes.rows}
+
     def reconcile(self) -> tuple[Drift, ...]:
         """Repair what others changed in the maps, and begin a generation if anything was."""
         found = [

@@ -202,6 +202,11 @@ class PolicyMaps:
 
     # For people
 
+    @property
+    def wanted(self) -> Mapping[str, Rows]:
+        """What the maps should hold, by their names."""
+        return {"policy": self._rows, "rule_sets": self._set_rows}
+
     def read(self, slot: int) -> StoredRuleSet | None:
         """Read a slot's rule set back from the maps; None if the slot is closed."""
         return read_rule_sets(self._policy, self._rule_sets).get(slot)

@@ -92,10 +92,12 @@ def probe_tc(
     ifindex: int = 1,
     slot: int = 0,
     tunnel: TunnelKey | None = None,
+    repeat: int = 1,
 ) -> tuple[TestRun, tuple[Step, ...]]:
     """Run a tc trunk as a probe: its verdict, and what each lane answered.
 
-    tunnel: of a packet that comes out of a tunnel, or is on its way into it.
+    tunnel: of a packet that comes out of a tunnel, or is on its way into it. repeat: how often;
+    the last run is told.
     """
     result = run_tc(
         program,
@@ -104,6 +106,7 @@ def probe_tc(
         mark=PROBE_MARK | slot,
         stamp=PROBE_STAMP,
         control=tunnel.control if tunnel else bytes(CONTROL_BYTES),
+        repeat=repeat,
     )
     return result, _take(maps, slot)
 

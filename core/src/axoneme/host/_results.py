@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Iterable
 from typing import Any
 
-from axoneme.model import PluginObject
+from axoneme.model import Lookup, PluginObject
 
 
 def settled(hook: str, result: Any) -> Any:
@@ -42,6 +42,10 @@ def _plugin_object() -> type:
     return PluginObject
 
 
+def _lookup() -> type:
+    return Lookup
+
+
 def _metric() -> type:
     # The client takes a tenth of a second to import: a plugin with metrics has done it.
     from prometheus_client import Metric
@@ -49,4 +53,8 @@ def _metric() -> type:
     return Metric
 
 
-_ITEMS = {"axoneme_objects": _plugin_object, "axoneme_metrics": _metric}
+_ITEMS = {
+    "axoneme_explain": _lookup,
+    "axoneme_metrics": _metric,
+    "axoneme_objects": _plugin_object,
+}

@@ -7,6 +7,7 @@ from axoneme.model.address import Address, pack_address, unpack_address
 from axoneme.model.endpoint import Endpoint
 from axoneme.model.identity import RESERVED, Identity, Reserved
 from axoneme.model.labels import Labels, pod_labels
+from axoneme.model.lookup import Lookup
 from axoneme.model.objects import PluginObject
 from axoneme.model.policy import Direction, NamedPort, Policy, Rule
 from axoneme.model.port import Port, parse_ports
@@ -20,6 +21,7 @@ __all__ = [
     "Endpoint",
     "Identity",
     "Labels",
+    "Lookup",
     "NamedPort",
     "PluginObject",
     "Policy",

@@ -18,13 +18,15 @@ Network: TypeAlias = IPv4Network | IPv6Network
 class NodeRecord:
     """A node: its own addresses, the networks of its pods, and its number in the cluster.
 
-    An id of 0 means that none has been claimed yet.
+    An id of 0 means that none has been claimed yet. `agent` is where agents of other nodes ask
+    this one's, "" where they cannot.
     """
 
     name: str
     addresses: tuple[Address, ...]
     pod_cidrs: tuple[Network, ...] = ()
     id: int = 0
+    agent: str = ""
 
     def __str__(self) -> str:
         """Return the node's name."""

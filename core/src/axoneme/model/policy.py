@@ -135,13 +135,15 @@ class Ports:
 class Rule:
     """Whom, and on which ports, a policy allows or denies; None is anyone, and any port.
 
-    `where` says which rule of the policy it is, as ingress[0].
+    `where` says which rule of the policy it is, as ingress[0], and `place` is FILE:LINE where it
+    is written: the same rule elsewhere is no other.
     """
 
     peers: tuple[Peer, ...] | None
     ports: tuple[Ports, ...] | None
     deny: bool = False
     where: str = ""
+    place: str = field(default="", eq=False)
 
     def __attrs_post_init__(self) -> None:
         # An entry for an identity is found before one for a network, so that it could not deny.
@@ -151,7 +153,10 @@ class Rule:
 
 @frozen(cache_hash=True, order=False)
 class Policy:
-    """Whose traffic is restricted, and what remains; `kind` is that of its manifest."""
+    """Whose traffic is restricted, and what remains; `kind` is that of its manifest.
+
+    `place` is FILE:LINE where it begins.
+    """
 
     name: str
     namespace: str
@@ -161,6 +166,7 @@ class Policy:
     egress: tuple[Rule, ...] = ()
     default_deny_ingress: bool = False
     default_deny_egress: bool = False
+    place: str = field(default="", eq=False)
     names_cidrs: bool = field(init=False, eq=False, repr=False)
     is_plain: bool = field(init=False, eq=False, repr=False)
 

@@ -76,7 +76,7 @@ def decide(
     meant = [
         (f"{policy.title} {rule.where}", rule.deny)
         for policy, rule in _rules(selecting, direction)
-        if _means_peer(rule, peer) and _means_port(rule, direction, target, proto, port)
+        if means_peer(rule, peer) and means_port(rule, direction, target, proto, port)
     ]
     denying = tuple(name for name, deny in meant if deny)
     allowing = tuple(name for name, deny in meant if not deny)
@@ -92,11 +92,13 @@ def _rules(policies: Iterable[Policy], direction: Direction) -> Iterator[tuple[P
             yield policy, rule
 
 
-def _means_peer(rule: Rule, peer: Party) -> bool:
-    return rule.peers is None or any(_is_meant(wanted, peer) for wanted in rule.peers)
+def means_peer(rule: Rule, peer: Party) -> bool:
+    """Say whether a rule is for a peer."""
+    return rule.peers is None or any(is_meant(wanted, peer) for wanted in rule.peers)
 
 
-def _is_meant(wanted: Peer, peer: Party) -> bool:
+def is_meant(wanted: Peer, peer: Party) -> bool:
+    """Say whether one of a rule's peers is this one."""
     if isinstance(wanted, CidrPeer):
         if peer.address is None or not (peer.is_outside or wanted.any_peer):
             return False
@@ -104,7 +106,8 @@ def _is_meant(wanted: Peer, peer: Party) -> bool:
     return wanted.matches(peer.known_labels)
 
 
-def _means_port(rule: Rule, direction: Direction, target: Party, proto: int, port: int) -> bool:
+def means_port(rule: Rule, direction: Direction, target: Party, proto: int, port: int) -> bool:
+    """Say whether a rule is for a port of `target`."""
     if rule.ports is None:
         return True
     # Of whom a network's addresses are is not known, and so neither what they call their ports.
@@ -112,12 +115,13 @@ def _means_port(rule: Rule, direction: Direction, target: Party, proto: int, por
         isinstance(peer, CidrPeer) for peer in rule.peers or (None,)
     )
     return any(
-        _is_port(wanted, frozenset() if unnamed else target.ports, proto, port)
+        is_port(wanted, frozenset() if unnamed else target.ports, proto, port)
         for wanted in rule.ports
     )
 
 
-def _is_port(wanted: Ports, named: frozenset[NamedPort], proto: int, port: int) -> bool:
+def is_port(wanted: Ports, named: frozenset[NamedPort], proto: int, port: int) -> bool:
+    """Say whether one of a rule's ports is this one; `named` are those that the pod has named."""
     if wanted.proto == 0:
         return True
     if wanted.proto != proto:

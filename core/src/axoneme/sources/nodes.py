@@ -3,6 +3,7 @@
 
 What the resource has no field for is in an annotation:
     axoneme.dev/node-id   the number that was claimed for the node, see `claims`
+    axoneme.dev/agent     the socket of the node's agent
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from axoneme.model.node import Network
 
 _ID = "axoneme.dev/node-id"
+_AGENT = "axoneme.dev/agent"
 _INTERNAL = "InternalIP"
 _HIGHEST_ID = 0xFFFF
 
@@ -154,7 +156,11 @@ def _decode(path: Path, data: bytes) -> NodeRecord:
             raise ValueError(f"spec.ipam.podCIDRs has {cidr} twice")
         own.add(cidr, "")
     return NodeRecord(
-        metadata.name, tuple(dict.fromkeys(addresses)), cidrs, _id(metadata.annotations)
+        metadata.name,
+        tuple(dict.fromkeys(addresses)),
+        cidrs,
+        _id(metadata.annotations),
+        metadata.annotations.get(_AGENT, ""),
     )
 
 
@@ -166,9 +172,10 @@ def _id(annotations: dict[str, str]) -> int:
 
 
 def _encode(record: NodeRecord) -> bytes:
+    known = {_ID: str(record.id) if record.id else "", _AGENT: record.agent}
     return encode(
         CiliumNode(
-            Metadata(record.name, annotations={_ID: str(record.id)} if record.id else {}),
+            Metadata(record.name, annotations={key: text for key, text in known.items() if text}),
             NodeSpec(
                 [NodeAddress(_INTERNAL, str(address)) for address in record.addresses],
                 NodeIpam([str(cidr) for cidr in record.pod_cidrs]),

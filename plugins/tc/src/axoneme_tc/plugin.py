@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 from axoneme import PluginObject, hookimpl
 from axoneme.datapath.clock import units
@@ -11,7 +12,14 @@ from axoneme.datapath.clock import units
 from .aggregation import trace_knobs
 from .config import TcConfig
 from .durations import parse_duration
+from .lookups import lookups
 from .remembering import recall_knobs, recalls
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from axoneme.datapath import Datapath, Step
+    from axoneme.model import Lookup
 
 
 @hookimpl
@@ -58,3 +66,9 @@ def _timeouts(config: TcConfig) -> dict[str, int]:
         "tc_timeout_any_new": config.bpf_ct_timeout_regular_any_unreplied,
     }
     return {knob: units(parse_duration(span)) for knob, span in spans.items()}
+
+
+@hookimpl
+def axoneme_explain(step: Step, datapath: Datapath) -> Iterable[Lookup]:
+    """What the plugin's stages look up."""
+    return lookups(step, datapath)

@@ -14,6 +14,7 @@ from axoneme.model.policy import HIGHEST_PORT, PROTOCOLS, NamedPort
 from axoneme.policy import POLICY_KINDS, parse_policy
 from axoneme.sources._reader import FileFaults
 from axoneme.sources.manifests import _wire
+from axoneme.sources.manifests._places import placed
 from axoneme.sources.manifests._yaml import YamlError, read_documents
 from axoneme.sources.manifests.records import NAME_LABEL, NamespaceRecord, PodRecord
 
@@ -111,7 +112,8 @@ class _Reading:
             if not isinstance(kind, str):
                 self._wrong("kind", line, "is no resource: it has no kind")
             elif kind in POLICY_KINDS:
-                policies = parse_policy(value, f"{self.path}:{line}")
+                parsed = parse_policy(value, f"{self.path}:{line}")
+                policies = placed(parsed, value, document, self.path)
                 for policy in policies[:1]:
                     self._take(kind, policy.namespace, policy.name, line, policies)
             elif kind == "Namespace" and value.get("apiVersion") == _CORE:
