@@ -67,14 +67,35 @@ static bool holds(const uint8_t *row, const struct axn_term *term)
 	return true;
 }
 
+/* Whether one of a run does: who chooses a namespace chooses all addresses in it. */
+static bool one_holds(const uint8_t *row, const struct axn_term *term)
+{
+	uint32_t first = 0, end = term->run;
+
+	if (end == 1)
+		return holds(row, term);
+	while (first < end) {
+		uint32_t middle = first + (end - first) / 2;
+		int order = memcmp(row + term->offset, term[middle].value, term->size);
+
+		if (!order)
+			return true;
+		if (order < 0)
+			end = middle;
+		else
+			first = middle + 1;
+	}
+	return false;
+}
+
 static bool is_chosen(const uint8_t *row, const struct axn_term *term, const struct axn_term *end)
 {
 	while (term < end) {
 		uint32_t clause = term->clause;
 		bool any = false;
 
-		for (; term < end && term->clause == clause; term++)
-			any = any || holds(row, term);
+		for (; term < end && term->clause == clause; term += term->run)
+			any = any || one_holds(row, term);
 		if (!any)
 			return false;
 	}

@@ -10,9 +10,10 @@ void axn_ring_close(struct axn_ring *);
 /* How many events were copied to `out`, at most `room`; the others stay where they are. */
 int axn_ring_read(struct axn_ring *, void *out, uint32_t room);
 
-/* A field's bytes under a mask are those of the value. */
+/* A field's bytes under a mask are those of the value. `run`: so many terms from here on are of this
+ * field, without a mask, in the order of their values; 1 for a term by itself. */
 struct axn_term {
-	uint32_t clause;
+	uint32_t clause, run;
 	uint16_t offset, size; /* size: at most 16 */
 	uint8_t value[16], mask[16];
 };

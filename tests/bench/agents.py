@@ -25,10 +25,10 @@ _CONNTRACK = 1 << 18
 class BenchAgent(AgentProcess):
     """An agent with plugins/tc that takes addresses out of its node's networks.
 
-    `manifests` is its directory of them, and what it writes is in `log`.
+    `manifests` is its directory of them, what it writes is in `log`; `keys` are more of [agent].
     """
 
-    def __init__(self, node: Node, directory: Path) -> None:
+    def __init__(self, node: Node, directory: Path, keys: str = "") -> None:
         super().__init__(node, directory)
         self.manifests = directory / "manifests"
         self.manifests.mkdir()
@@ -39,7 +39,7 @@ class BenchAgent(AgentProcess):
             f'bpffs = "{node.bpffs}"\ncgroup = "{node.cgroup}"\n'
             f'node-name = "one"\nnode-addresses = [{own}]\nmanifests-dir = "{self.manifests}"\n'
             f'cluster-pool-ipv4-cidr = ["{four}"]\ncluster-pool-ipv6-cidr = ["{six}"]\n'
-            f"[agent.map-entries]\nconntrack = {_CONNTRACK}\n",
+            f"{keys}[agent.map-entries]\nconntrack = {_CONNTRACK}\n",
         )
 
     def start(self) -> Self:

@@ -166,11 +166,27 @@ def test_plugins_are_checked_even_if_core_has_a_problem():
         ("uplinks = ['a', 'a']", "uplinks: has 'a' more than once"),
         ("plugins = 'tc'", "plugins: expected an array, got a string"),
         ("plugins = [1]", "plugins[0]: expected str, got int"),
+        (
+            "map-entries.events = 5000",
+            "map-entries.events: must be a power of two from 4096 to 1073741824, not 5000",
+        ),
+        ("monitor-buffer = -1", "monitor-buffer: must be 0 to 16777216, not -1"),
+        (
+            "bpf-events-default-burst-limit = -1",
+            "bpf-events-default-burst-limit: must be 0 to 1000000000, not -1",
+        ),
     ],
 )
 def test_core_checks_its_own_keys(line, told):
     """A value that could not work is refused when it is read."""
     assert problems(f"[agent]\n{line}") == [f"axoneme.toml:2: agent.{told}"]
+
+
+@pytest.mark.parametrize("key", ["rate", "burst"])
+def test_a_rate_of_events_goes_with_a_burst(key):
+    """One without the other would let nothing pass, or everything."""
+    (told,) = problems(f"[agent]\nbpf-events-default-{key}-limit = 10")
+    assert "bpf-events-default-rate-limit and bpf-events-default-burst-limit need" in told
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from attrs import define, field
 
 from axoneme.datapath import Remote
 from axoneme.model.identity import Reserved
+from axoneme.observe import Directory, Owner
 
 from .membership import host_addresses
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 @define
 class AddressBook:
-    """The addresses of the cluster in ipcache.
+    """The addresses of the cluster in ipcache, and in the directory by which events have names.
 
     Of several who claim an address the node has it, then a pod whose programs are attached here,
     then a pod that the source speaks of, then another node.
@@ -33,6 +34,7 @@ class AddressBook:
     engine: Engine
     ipcache: IpcacheMaps
     own: NodeRecord
+    directory: Directory = field(factory=Directory, init=False)
     #: The node's own addresses, when they were looked at last.
     _hosts: frozenset[Address] = field(default=frozenset(), init=False)
 
@@ -51,6 +53,9 @@ class AddressBook:
         self._hosts = frozenset(host_addresses(self.own))
         remotes |= dict.fromkeys(self._hosts, Remote(Reserved.HOST))
         self.ipcache.replace(remotes)
+        nodes = [(_owner(self.own, Reserved.HOST), self._hosts)]
+        nodes += [(_owner(n, Reserved.REMOTE_NODE), frozenset(n.addresses)) for n in network.others]
+        self.directory.replace_nodes(nodes)
 
     def change(
         self,
@@ -84,3 +89,7 @@ class AddressBook:
             remote = Remote(record.identity or Reserved.INIT, tunnel)
             remotes |= dict.fromkeys(record.addresses, remote)
         return remotes
+
+
+def _owner(node: NodeRecord, identity: Reserved) -> Owner:
+    return Owner(node.name, node=node.name, identity=identity)

@@ -31,6 +31,7 @@ from .identities import IdentityKeeper
 from .kernel_settings import KernelSettings
 from .listing import listings
 from .metrics import Filling, LogCounter, MeasuredCni, Measures, exposition, serve_metrics
+from .observing import FOLLOWED_KEYS, Observing
 from .reconcilers import Reconcilers, Repair
 from .server import serve
 from .status import describe
@@ -62,6 +63,7 @@ class Agent:
     settings: KernelSettings
     measures: Measures = field(factory=Measures)
     filling: Filling = field(init=False)
+    observing: Observing = field(init=False)
     started: float = field(factory=time.monotonic, init=False)
     problems: list[str] = field(factory=list, init=False)
     _config_text: bytes = field(default=b"", init=False)
@@ -93,6 +95,7 @@ class Agent:
             engine.configuration.agent.run_dir, engine.configuration.agent.uplinks
         )
         agent = cls(config_path, engine, cluster, pods, settings, measures)
+        agent.observing = Observing.open(cluster, agent._note)
         agent._config_text = text
         for problem in (*agent._not_enforcing(), *problems):
             agent._note(problem)
@@ -134,7 +137,7 @@ class Agent:
             with self.measures.starting("endpoints"):
                 await self.put_in_effect()
             async with (
-                serve(run_dir, self._methods()),
+                serve(run_dir, self._methods(), {"monitor": self.observing.follow}),
                 serve_cni(run_dir, MeasuredCni(self.pods, self.measures)),
                 serve_metrics(serve_addr, lambda: exposition(self), self._note),
             ):
@@ -144,6 +147,7 @@ class Agent:
                     self._repair(),
                     collecting.run(),
                     self.filling.run(),
+                    self.observing.run(),
                 )
                 tasks = [asyncio.create_task(work) for work in works]
                 _log.info("ready: %d endpoints", len(self.engine.datapath.endpoints))
@@ -181,6 +185,7 @@ class Agent:
         except (AxonemeError, OSError) as error:
             return self._note(f"the configuration is refused, the old one stays: {error}")
         self._note_fixed(before, configuration.agent)
+        self.observing.configure()
         if applied.swap is None:
             return self._note(f"the swap is refused, the old datapath stays: {applied.refusal}")
         text = f"swapped {applied.swap.updated} places in {applied.swap.seconds * 1e3:.1f} ms"
@@ -198,7 +203,7 @@ class Agent:
 
     def _note_fixed(self, before: AgentConfig, after: AgentConfig) -> None:
         """Name the keys that were changed and are read at the start only."""
-        keys = (f.name for f in fields(AgentConfig) if f.name != "plugins")
+        keys = (f.name for f in fields(AgentConfig) if f.name not in {"plugins", *FOLLOWED_KEYS})
         for key in (k for k in keys if getattr(before, k) != getattr(after, k)):
             name = f"agent.{key.replace('_', '-')}"
             self._note(f"{name} has changed: it takes effect when the agent is started again")

@@ -11,6 +11,8 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from io import BufferedRWPair
     from pathlib import Path
 
 SOCKET = "agent.sock"
@@ -26,15 +28,41 @@ def ask(run_dir: Path, method: str, **arguments: Any) -> Any:
         AxonemeError: the agent's own words.
     """
     path = run_dir / SOCKET
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(SECONDS)
-        try:
-            connection.connect(str(path))
-        except OSError as error:
-            raise nobody(path) from error
-        connection.sendall(encode(method, arguments))
-        with connection.makefile("rb") as lines:
-            return result(path, lines.readline())
+    with _connect(path) as connection, connection.makefile("rwb") as lines:
+        return _ask(path, lines, method, arguments)
+
+
+def follow(run_dir: Path, method: str, **arguments: Any) -> Iterator[tuple[dict[str, Any], bytes]]:
+    """Follow a stream of the agent: its result first, then each header with its bytes.
+
+    Raises:
+        ConnectionError: no agent is running there, or it has ended.
+        AxonemeError: the agent's own words.
+    """
+    path = run_dir / SOCKET
+    with _connect(path) as connection, connection.makefile("rwb") as lines:
+        yield _ask(path, lines, method, arguments), b""
+        connection.settimeout(None)
+        for line in lines:
+            header = json.loads(line)
+            yield header, lines.read(header["bytes"])
+
+
+def _connect(path: Path) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(SECONDS)
+    try:
+        connection.connect(str(path))
+    except OSError as error:
+        connection.close()
+        raise nobody(path) from error
+    return connection
+
+
+def _ask(path: Path, lines: BufferedRWPair, method: str, arguments: dict[str, Any]) -> Any:
+    lines.write(encode(method, arguments))
+    lines.flush()
+    return result(path, lines.readline())
 
 
 def encode(method: str, arguments: dict[str, Any]) -> bytes:

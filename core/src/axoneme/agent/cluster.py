@@ -17,6 +17,7 @@ from attrs import define, evolve, field
 from axoneme.datapath import Remote
 from axoneme.model.identity import Identity, Reserved
 from axoneme.model.labels import Labels, own_labels, pod_labels
+from axoneme.observe import Owner
 from axoneme.sources import EndpointRecord
 from axoneme.sources.manifests import ManifestReader
 
@@ -166,7 +167,25 @@ class Cluster:
     def _read_endpoints(self) -> None:
         read = self.source.read()
         self._problems["endpoints"] = tuple(map(str, read.problems))
+        before = self._endpoints
         self._endpoints = {(r.namespace, r.name): r for r in read.records}
+        for key in before.keys() - self._endpoints.keys():
+            self.addresses.directory.remove_pod(*key)
+        for key, record in self._endpoints.items():
+            if before.get(key) is not record:
+                self._enter(record)
+
+    def _enter(self, record: EndpointRecord) -> None:
+        """Let events name a pod."""
+        owner = Owner(
+            name=record.name,
+            namespace=record.namespace,
+            node=record.node or self.name,
+            identity=record.identity,
+            labels=record.labels,
+            endpoint=record.id,
+        )
+        self.addresses.directory.put_pod(owner, record.addresses)
 
     def own_endpoints(self) -> list[EndpointRecord]:
         """The endpoints of this node, as the source has them."""
@@ -298,10 +317,12 @@ class Cluster:
         )
         self.source.write(record)
         self._endpoints[key] = record
+        self._enter(record)
 
     def delete(self, namespace: str, name: str) -> None:
         """Tell the cluster that an endpoint is gone."""
         self.source.delete(namespace, name)
+        self.addresses.directory.remove_pod(namespace, name)
         self._coming.pop((namespace, name), None)
         if self._endpoints.pop((namespace, name), None) is not None:
             self._forget_identities()

@@ -2,13 +2,18 @@
 """The agent's socket: one JSON object a line in, one out. Its directory and itself are root's.
 
 In: {"method": name, "arguments": {...}}. Out: {"result": ...} or {"error": sentence}.
+
+A stream goes on after its result: lines of JSON objects, each followed by as many bytes as its
+"bytes" says, until one side leaves.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
@@ -21,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
     from pathlib import Path
 
+_log = logging.getLogger(__name__)
 _LONGEST_REQUEST = 1 << 16
 
 
@@ -33,14 +39,25 @@ def _free(run_dir: Path) -> Path:
 
 
 @asynccontextmanager
-async def serve(run_dir: Path, methods: Mapping[str, Any]) -> AsyncIterator[None]:
-    """Answer requests on <run_dir>/agent.sock, mode 0600."""
-    path = _free(run_dir)
+async def serve(
+    run_dir: Path, methods: Mapping[str, Any], streams: Mapping[str, Any] | None = None
+) -> AsyncIterator[None]:
+    """Answer requests on <run_dir>/agent.sock, mode 0600.
+
+    streams: methods that return an async generator of headers, each with bytes; the first header is
+    the result.
+    """
+    path, streams = _free(run_dir), streams or {}
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             async for line in reader:
-                writer.write(json.dumps(await _answer(line, methods)).encode() + b"\n")
+                answer = await _answer(line, {**methods, **streams})
+                stream = answer.get("result")
+                if isinstance(stream, AsyncGenerator):
+                    await _send_until_left(stream, reader, writer)
+                    break
+                writer.write(json.dumps(answer).encode() + b"\n")
                 await writer.drain()
         except (ConnectionError, ValueError):
             pass  # the peer left, or its line is longer than any request
@@ -58,6 +75,37 @@ async def serve(run_dir: Path, methods: Mapping[str, Any]) -> AsyncIterator[None
         server.close()
         await server.wait_closed()
         path.unlink(missing_ok=True)
+
+
+async def _send_until_left(
+    stream: AsyncGenerator[tuple[dict[str, Any], bytes], None],
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+) -> None:
+    """Send a stream until it ends or the peer leaves, which says nothing more before it does."""
+    sending = asyncio.create_task(_send(stream, writer))
+    leaving = asyncio.create_task(reader.read(1))
+    try:
+        await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (sending, leaving):
+            task.cancel()
+        ended = await asyncio.gather(sending, leaving, return_exceptions=True)
+        await stream.aclose()
+    for error in ended:
+        if isinstance(error, Exception) and not isinstance(error, ConnectionError):
+            _log.error("a stream has ended: %s", error, exc_info=error)
+
+
+async def _send(
+    stream: AsyncGenerator[tuple[dict[str, Any], bytes], None], writer: asyncio.StreamWriter
+) -> None:
+    result, _ = await anext(stream)
+    writer.write(json.dumps({"result": result}).encode() + b"\n")
+    async for header, payload in stream:
+        line = json.dumps({**header, "bytes": len(payload)}).encode()
+        writer.write(line + b"\n" + payload)
+        await writer.drain()
 
 
 async def _answer(line: bytes, methods: Mapping[str, Any]) -> dict[str, Any]:

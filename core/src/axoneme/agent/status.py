@@ -54,6 +54,7 @@ def describe(agent: Agent) -> dict[str, Any]:
         ],
         "maps": datapath.maps.fill(),
         "drift": [str(drift) for drift in datapath.drift()],
+        "events": agent.observing.describe(),
         "problems": agent.problems,
     }
 

@@ -24,6 +24,7 @@ _COMMANDS = {
     "identity": "axoneme.cli.lists:identity_group",
     "lab": "axoneme.cli.lab:lab_group",
     "metrics": "axoneme.cli.control:metrics",
+    "monitor": "axoneme.cli.monitor:monitor",
     "node": "axoneme.cli.lists:node_group",
     "plugin": "axoneme.cli.plugin:plugin_group",
     "plugins": "axoneme.cli.plugins:plugins",

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _NODE_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _DEVICE = re.compile(r"[^/:\s]{1,15}")
 _U16, _U32 = 0xFFFF, 0xFFFFFFFF
+_MOST_EVENTS = 1_000_000_000
+_MOST_KEPT = 1 << 24
 
 
 def _absolute(_: object, __: object, value: Path | None) -> None:
@@ -49,9 +51,14 @@ def _entries(_: object, __: object, value: int) -> None:
         raise ValueError(f"must be 1 to {_U32}, not {value}")
 
 
+def _ring_bytes(_: object, __: object, value: int) -> None:
+    if not 1 << 12 <= value <= 1 << 30 or value & (value - 1):
+        raise ValueError(f"must be a power of two from 4096 to {1 << 30}, not {value}")
+
+
 @frozen
 class MapEntries:
-    """How many entries the shared maps have.
+    """How many entries the shared maps have; of `events` it is bytes, of which one takes 136.
 
     A map that is pinned keeps its size until the agent starts without the pin. conntrack has as
     many as `bpf-map-dynamic-size-ratio` allows, unless it is said here.
@@ -64,6 +71,7 @@ class MapEntries:
     conntrack: int | None = field(default=None, validator=optional(_entries))
     policy: int = field(default=65536, validator=_entries)
     rule_sets: int = field(default=16384, validator=_entries)
+    events: int = field(default=1 << 22, validator=_ring_bytes)
 
 
 class RoutingMode(Enum):
@@ -82,6 +90,16 @@ class TunnelProtocol(Enum):
 def _label(_: object, __: object, value: str) -> None:
     if value and not _NODE_NAME.fullmatch(value):
         raise ValueError(f"{value!r} is no name of a node: lower case letters, digits, - and .")
+
+
+def _rate(_: object, __: object, value: int) -> None:
+    if not 0 <= value <= _MOST_EVENTS:
+        raise ValueError(f"must be 0 to {_MOST_EVENTS}, not {value}")
+
+
+def _kept(_: object, __: object, value: int) -> None:
+    if not 0 <= value <= _MOST_KEPT:
+        raise ValueError(f"must be 0 to {_MOST_KEPT}, not {value}")
 
 
 def _mask(longest: int) -> Callable[[object, object, int], None]:
@@ -130,6 +148,12 @@ class AgentConfig:
     `bpf-map-dynamic-size-ratio` is the part of the machine's memory for the maps whose need grows
     with it. `prometheus-serve-addr` is where metrics are served by HTTP, such as ":9962" on all
     addresses of the node; on none if it is "".
+
+    Of packets are told: drops, unless `bpf-events-drop-enabled` is false, what policies said
+    (`bpf-events-policy-verdict-enabled`), and flows that open, close and go on
+    (`bpf-events-trace-enabled`). `bpf-events-default-rate-limit` is how many of each of the three
+    a CPU may tell in a second, after `bpf-events-default-burst-limit` at once; 0 is no limit, and
+    both are given or none. The last `monitor-buffer` events are kept, of 128 bytes each.
     """
 
     plugins: tuple[str, ...] = field(default=(), validator=_distinct)
@@ -152,3 +176,15 @@ class AgentConfig:
     bpf_map_dynamic_size_ratio: float = field(default=0.0025, validator=_ratio)
     prometheus_serve_addr: str = field(default="", validator=_serve_addr)
     map_entries: MapEntries = MapEntries()
+    bpf_events_drop_enabled: bool = True
+    bpf_events_policy_verdict_enabled: bool = True
+    bpf_events_trace_enabled: bool = True
+    bpf_events_default_rate_limit: int = field(default=0, validator=_rate)
+    bpf_events_default_burst_limit: int = field(default=0, validator=_rate)
+    monitor_buffer: int = field(default=65536, validator=_kept)
+
+    def __attrs_post_init__(self) -> None:
+        if bool(self.bpf_events_default_rate_limit) != bool(self.bpf_events_default_burst_limit):
+            raise ValueError(
+                "bpf-events-default-rate-limit and bpf-events-default-burst-limit need each other"
+            )

@@ -15,7 +15,7 @@ from .attachments import Drift, remove_clsact
 from .collector import Collection, Collector
 from .conntrack import Flow, FlowState, read_flows
 from .converters import Carried, Converter
-from .counters import Count, Drop
+from .counters import Count, Drop, trunk_numbers
 from .datapath import Datapath, Device, Swap
 from .events import (
     EventCount,
@@ -127,5 +127,6 @@ __all__ = [
     "supported",
     "trunk",
     "trunk_names",
+    "trunk_numbers",
     "unpack_network",
 ]

@@ -39,14 +39,15 @@ class Drop:
     bytes: int
 
 
-def _trunks() -> dict[int, str]:
+def trunk_numbers() -> dict[int, str]:
+    """The name of each trunk by its number in struct packet; all of the socket's have one."""
     enumerators = trunk_object("tc").declarations.btf.enumerators("axn_trunk")
     return {n: name.removeprefix("AXN_").lower() for name, n in enumerators.items()}
 
 
 def read_counts(maps: Maps) -> list[Count]:
     """Every trunk and verdict that has been counted."""
-    trunks = _trunks()
+    trunks = trunk_numbers()
     counts = []
     for slot, value in maps.table("counters").read(summed=True):
         trunk = trunks.get(slot // _VERDICTS)
@@ -58,7 +59,7 @@ def read_counts(maps: Maps) -> list[Count]:
 
 def read_drops(maps: Maps, reasons: ReasonRegistry) -> list[Drop]:
     """Every reason that has dropped a packet, by trunk."""
-    trunks, known = _trunks(), reasons.all()
+    trunks, known = trunk_numbers(), reasons.all()
     drops = []
     for key, value in maps.table("drops").read(summed=True):
         number = key["reason"]

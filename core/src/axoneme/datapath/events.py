@@ -7,7 +7,9 @@ one of them: what is not asked for is never made an object.
 
 from __future__ import annotations
 
+import struct
 from enum import IntEnum, IntFlag
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from attrs import define, field, frozen
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 _MAP, _COUNTERS = "events", "event_counters"
 _BATCH = 1 << 14
 _TERM_BYTES = 16
+_WHOLE = b"\xff" * _TERM_BYTES
+#: struct axn_term
+_TERM = struct.Struct("=IIHH16s16s")
 
 
 class EventKind(IntFlag):
@@ -94,18 +99,18 @@ class EventFilter:
     _terms: Any = field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        terms = [(n, term) for n, clause in enumerate(self.clauses) for term in clause]
-        packed = ffi.new("struct axn_term[]", max(len(terms), 1))
+        runs = [(n, run) for n, clause in enumerate(self.clauses) for run in _runs(clause)]
         places = {one.name: one for one in event_record().fields}
-        for place, (clause, term) in zip(packed, terms, strict=False):
-            known = places[term.name]
-            size = len(term.value)
-            if size > min(known.size, _TERM_BYTES):
-                raise ValueError(f"{term.name} has {known.size} bytes, not {size}")
-            place.clause, place.offset, place.size = clause, known.offset, size
-            ffi.memmove(place.value, term.value, size)
-            ffi.memmove(place.mask, term.mask or b"\xff" * size, size)
-        object.__setattr__(self, "_terms", packed)
+        packed = bytearray()
+        for number, run in runs:
+            known = places[run[0].name]
+            for left, term in zip(range(len(run), 0, -1), run, strict=True):
+                size = len(term.value)
+                if size > min(known.size, _TERM_BYTES):
+                    raise ValueError(f"{term.name} has {known.size} bytes, not {size}")
+                mask = term.mask or _WHOLE
+                packed += _TERM.pack(number, left, known.offset, size, term.value, mask)
+        object.__setattr__(self, "_terms", ffi.from_buffer("struct axn_term[]", packed))
 
     def choose(self, rows: bytes) -> bytes:
         """The rows that are chosen, packed."""
@@ -120,6 +125,17 @@ class EventFilter:
             with ffi.from_buffer(out) as to:
                 lib.axn_gather(to, given, size, chosen, found)
         return bytes(out)
+
+
+def _runs(clause: Sequence[EventTerm]) -> Iterator[list[EventTerm]]:
+    """The terms that are asked for together: those of a field, sorted, and each with a mask."""
+    for _, run in groupby(sorted(clause, key=_order), key=lambda term: _order(term)[:2]):
+        terms = list(run)
+        yield from [[term] for term in terms] if terms[0].mask else [terms]
+
+
+def _order(term: EventTerm) -> tuple[str, int, bytes, bytes]:
+    return term.name, 0 if term.mask else len(term.value), term.value, term.mask
 
 
 @define

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from .pins import Pins
 
 #: The maps whose entries the configuration sets.
-SIZEABLE = frozenset({"endpoints", "ipcache", "cidrs", "nodes", "conntrack", "policy", "rule_sets"})
+SIZEABLE = frozenset(
+    {"endpoints", "ipcache", "cidrs", "nodes", "conntrack", "policy", "rule_sets", "events"}
+)
 #: Entries of the maps that core owns, unless the configuration says otherwise.
 DEFAULT_ENTRIES = {
     "endpoints": 65536,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Iterable, Mapping
 
     from axoneme.model.identity import Identity
+    from axoneme.model.labels import Labels
     from axoneme.model.policy import EntityPeer, NamedPort, Network, Policy, SelectorPeer
     from axoneme.model.rule_set import RuleSet
 
@@ -78,6 +79,11 @@ class Resolver:
     def identities(self) -> Collection[int]:
         """The identities that are known, the reserved ones among them."""
         return self._members.identities.keys()
+
+    def labels(self, number: int) -> Labels | None:
+        """The labels of an identity, None if it is not known."""
+        identity = self._members.identities.get(number)
+        return None if identity is None else identity.labels
 
     @property
     def subjects(self) -> Collection[int]:
