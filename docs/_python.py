@@ -4,15 +4,13 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 import tomllib
-from enum import Enum
 from importlib import import_module
 from pathlib import Path
-from types import NoneType
-from typing import TYPE_CHECKING, Any, get_args, get_origin
+from typing import TYPE_CHECKING, Any
 
-import attrs
 import click
 from _markdown import Table, code, listing, sentences
 from attrs import frozen
@@ -20,7 +18,7 @@ from attrs import frozen
 from axoneme.agent.core import CoreHooks
 from axoneme.agent.metrics import CATALOG
 from axoneme.cli.main import cli
-from axoneme.config import AgentConfig
+from axoneme.config import AgentConfig, settings_of
 from axoneme.datapath.images import all_stages, trunk_object
 from axoneme.hookspecs import SPECIFICATIONS
 from axoneme_sdk.declarations import Declarations
@@ -31,17 +29,6 @@ if TYPE_CHECKING:
     from _markdown import Blocks
 
 _SETTING = ("key", "type", "default")
-_TYPES = {
-    "str": "string",
-    "int": "integer",
-    "bool": "boolean",
-    "float": "float",
-    "Path": "path",
-    "IPv4Network": "IPv4 network",
-    "IPv6Network": "IPv6 network",
-    "IPv4Address": "IPv4 address",
-    "IPv6Address": "IPv6 address",
-}
 
 
 @frozen
@@ -68,7 +55,7 @@ class Plugin:
         if self.config is None:
             yield "The plugin has no settings."
         else:
-            yield Table(_SETTING, list(_keys(self.config)), "meaning")
+            yield Table(_SETTING, list(_keys(self.name, self.config)), "meaning")
 
     def declarations(self) -> Iterator[tuple[str, Declarations]]:
         """Its objects, by name."""
@@ -110,48 +97,17 @@ def plugins(root: Path) -> list[Plugin]:
 # Settings
 
 
-def _keys(settings: Any, prefix: str = "") -> Iterator[tuple[str, str, str]]:
-    attrs.resolve_types(settings)
-    for field in attrs.fields(settings):
-        key = prefix + field.name.rstrip("_").replace("_", "-")
-        if attrs.has(field.type):
-            yield from _keys(field.type, f"{key}.")
-        else:
-            yield code(key), _toml_type(field.type), _toml_default(field.default)
-
-
-def _toml_type(kind: Any) -> str:
-    if get_origin(kind) in (tuple, list, set, frozenset):
-        return f"array of {_toml_type(get_args(kind)[0])}s"
-    options = [option for option in get_args(kind) or (kind,) if option is not NoneType]
-    if len(options) == 1 and issubclass(options[0], Enum):
-        return " or ".join(code(f'"{member.value}"') for member in options[0])
-    return " or ".join(_TYPES.get(option.__name__, option.__name__) for option in options)
-
-
-def _toml_default(value: Any) -> str:
-    if value is attrs.NOTHING:
-        return "must be given"
-    if isinstance(value, attrs.Factory):  # type: ignore[arg-type]
-        value = value.factory()
-    if isinstance(value, Enum):
-        value = value.value
-    match value:
-        case bool():
-            return code(str(value).lower())
-        case int() | float():
-            return code(value)
-        case None:
-            return code('""')
-        case tuple() | list() | set() | frozenset():
-            items = [one.value if isinstance(one, Enum) else one for one in value]
-            return code(f"[{', '.join(map(repr, items))}]".replace("'", '"'))
-    return code(f'"{value}"')
+def _keys(section: str, settings: Any) -> Iterator[tuple[str, str, str]]:
+    for setting in settings_of(section, settings):
+        words = re.sub(r'("[^"]+")', r"`\1`", setting.type)
+        default = json.dumps("" if setting.default is None else setting.default)
+        key = ".".join(setting.path[1:])
+        yield code(key), words, "must be given" if setting.required else code(default)
 
 
 def agent_settings() -> Blocks:
     """The keys of [agent]."""
-    yield Table(_SETTING, list(_keys(AgentConfig)), "meaning")
+    yield Table(_SETTING, list(_keys("agent", AgentConfig)), "meaning")
 
 
 def plugin_settings(root: Path) -> Blocks:
@@ -163,8 +119,16 @@ def plugin_settings(root: Path) -> Blocks:
             continue
         written = sentences(plugin.readme.read_text().partition("<!-- begin settings -->")[2])
         meanings = {key: text for (_, key), text in written.items()}
-        rows = [(*row, meanings[row[0]]) for row in _keys(plugin.config)]
+        rows = [(*row, meanings[row[0]]) for row in _keys(plugin.name, plugin.config)]
         yield Table((*_SETTING, "meaning"), rows)
+
+
+def other_spellings(root: Path) -> Blocks:
+    """The aliases of keys, core's and the plugins'."""
+    classes = {"agent": AgentConfig} | {p.name: p.config for p in plugins(root) if p.config}
+    settings = [s for name, kind in classes.items() for s in settings_of(name, kind)]
+    rows = [(code(".".join(alias)), code(s.key)) for s in settings for alias in s.aliases]
+    yield Table(("spelling", "is"), rows)
 
 
 # Reasons and maps of plugins

@@ -53,6 +53,7 @@ def pages() -> dict[Path, dict[str, Callable[[], Blocks]]]:
         reference / "configuration.md": {
             "agent": _python.agent_settings,
             "plugins": lambda: _python.plugin_settings(ROOT),
+            "spellings": lambda: _python.other_spellings(ROOT),
         },
         reference / "command.md": {"commands": _python.commands},
         reference / "metrics.md": {"metrics": _python.metrics},

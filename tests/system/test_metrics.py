@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.system.shop import becomes, open_shop
 
 from axoneme.agent.metrics import CATALOG
+from axoneme.errors import AxonemeError
 from axoneme.lab import Settings
 from axoneme.testing import scaled
 
@@ -193,7 +194,8 @@ def test_a_swap_and_a_refused_configuration_are_counted(shop):
     try:
         assert "swapped" in node.ask("reload")
         node.config.write_text(f"{text}\n[tc]\nforwrd = true\n")
-        node.ask("reload")
+        with pytest.raises(AxonemeError, match="refused"):
+            node.ask("reload")
         after = samples(scrape(shop, "node2"))
     finally:
         node.config.write_text(text)

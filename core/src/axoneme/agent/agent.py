@@ -10,12 +10,13 @@ import asyncio
 import logging
 import signal
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from attrs import define, field, fields
 
 from axoneme.cni import Attachments, do_kept, serve_cni
-from axoneme.config import AgentConfig, read_config
+from axoneme.config import AgentConfig, Effect, read_config
 from axoneme.errors import AxonemeError
 from axoneme.host import Status
 from axoneme.net import Netlink
@@ -31,7 +32,7 @@ from .identities import IdentityKeeper
 from .kernel_settings import KernelSettings
 from .listing import listings
 from .metrics import Filling, LogCounter, MeasuredCni, Measures, exposition, serve_metrics
-from .observing import FOLLOWED_KEYS, Observing
+from .observing import Observing
 from .reconcilers import Reconcilers, Repair
 from .server import serve
 from .status import describe
@@ -167,15 +168,24 @@ class Agent:
         return {
             "status": lambda: describe(self),
             "metrics": lambda: exposition(self),
-            "reload": self.reload,
+            "reload": self.reload_now,
             "retry": self.retry,
             "explain": explainer.explain,
             "follow": explainer.follow,
             **listings(self.cluster),
         }
 
-    def reload(self) -> str:
-        """Read the configuration again; what came of it, for people."""
+    def reload(self) -> None:
+        """Read the configuration again; what is wrong is noted."""
+        with suppress(AxonemeError):
+            self.reload_now()
+
+    def reload_now(self) -> str:
+        """Read the configuration again; what came of it, for people.
+
+        Raises:
+            AxonemeError: it is refused, and the old one stays.
+        """
         try:
             self._config_text = self.config_path.read_bytes()
             before = self.engine.configuration.agent
@@ -183,11 +193,13 @@ class Agent:
             applied = self.engine.reconfigure(configuration)
             self.measures.swapped(applied, len(self.engine.datapath.endpoints))
         except (AxonemeError, OSError) as error:
-            return self._note(f"the configuration is refused, the old one stays: {error}")
+            text = self._note(f"the configuration is refused, the old one stays: {error}")
+            raise AxonemeError(text) from error
         self._note_fixed(before, configuration.agent)
         self.observing.configure()
         if applied.swap is None:
-            return self._note(f"the swap is refused, the old datapath stays: {applied.refusal}")
+            text = f"the swap is refused, the old datapath stays: {applied.refusal}"
+            raise AxonemeError(self._note(text))
         text = f"swapped {applied.swap.updated} places in {applied.swap.seconds * 1e3:.1f} ms"
         _log.info("%s", text)
         self._tell_of_carried(applied.swap.carried)
@@ -203,7 +215,8 @@ class Agent:
 
     def _note_fixed(self, before: AgentConfig, after: AgentConfig) -> None:
         """Name the keys that were changed and are read at the start only."""
-        keys = (f.name for f in fields(AgentConfig) if f.name not in {"plugins", *FOLLOWED_KEYS})
+        fixed = Effect.START.name
+        keys = (f.name for f in fields(AgentConfig) if f.metadata.get("effect", fixed) == fixed)
         for key in (k for k in keys if getattr(before, k) != getattr(after, k)):
             name = f"agent.{key.replace('_', '-')}"
             self._note(f"{name} has changed: it takes effect when the agent is started again")

@@ -39,15 +39,6 @@ _COUNT_PERIOD = 0.25
 _SECOND = 1_000_000_000
 #: ns by which two looks at two clocks differ although nobody has set them.
 _CLOCK_NOISE = 1_000_000
-#: The keys of [agent] that are followed while the agent runs.
-FOLLOWED_KEYS = (
-    "bpf_events_drop_enabled",
-    "bpf_events_policy_verdict_enabled",
-    "bpf_events_trace_enabled",
-    "bpf_events_default_rate_limit",
-    "bpf_events_default_burst_limit",
-    "monitor_buffer",
-)
 
 
 @define

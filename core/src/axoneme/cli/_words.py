@@ -33,3 +33,14 @@ def _status(ctx: click.Context) -> dict[str, Any]:
 
 def _matching(names: Any, incomplete: str) -> list[str]:
     return sorted(name for name in names if name.startswith(incomplete))
+
+
+def setting_keys(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """The keys of the configuration, by their own names."""
+    from axoneme.config.editing import ConfigFile
+    from axoneme.host import PluginHost
+
+    with suppress(Exception):
+        file = ConfigFile.read(ctx.params.get("config") or CONFIG_FILE, PluginHost())
+        return _matching((setting.key for setting in file.settings), incomplete)
+    return []

@@ -19,6 +19,7 @@ _COMMANDS = {
     "cleanup": "axoneme.cli.cleanup:cleanup",
     "cni": "axoneme.cli.cni:cni_group",
     "completion": "axoneme.cli.completion:completion",
+    "config": "axoneme.cli.config:config_group",
     "explain": "axoneme.cli.explain:explain",
     "endpoint": "axoneme.cli.lists:endpoint_group",
     "identity": "axoneme.cli.lists:identity_group",

@@ -21,6 +21,7 @@ _NODE_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _DEVICE = re.compile(r"[^/:\s]{1,15}")
 _U16, _U32 = 0xFFFF, 0xFFFFFFFF
 _MOST_EVENTS = 1_000_000_000
+_FOLLOWED = {"effect": "RELOAD"}
 _MOST_KEPT = 1 << 24
 
 
@@ -156,32 +157,52 @@ class AgentConfig:
     both are given or none. The last `monitor-buffer` events are kept, of 128 bytes each.
     """
 
-    plugins: tuple[str, ...] = field(default=(), validator=_distinct)
+    plugins: tuple[str, ...] = field(default=(), validator=_distinct, metadata={"effect": "SWAP"})
     bpffs: Path = field(default=Path("/sys/fs/bpf"), validator=_absolute)
     cgroup: Path | None = field(default=None, validator=_absolute)
     state_dir: Path = field(default=Path("/var/lib/axoneme"), validator=_absolute)
     run_dir: Path = field(default=RUN_DIR, validator=_absolute)
     uplinks: tuple[str, ...] = field(default=(), validator=[_distinct, _devices])
     manifests_dir: Path = field(default=Path("/etc/axoneme/manifests"), validator=_absolute)
-    cluster_name: str = "default"
+    cluster_name: str = field(default="default", metadata={"aliases": ("cluster.name",)})
     node_name: str = field(default="", validator=_label)
     node_addresses: tuple[IPv4Address | IPv6Address, ...] = ()
-    cluster_pool_ipv4_cidr: tuple[IPv4Network, ...] = ()
-    cluster_pool_ipv4_mask_size: int = field(default=24, validator=_mask(30))
-    cluster_pool_ipv6_cidr: tuple[IPv6Network, ...] = ()
-    cluster_pool_ipv6_mask_size: int = field(default=120, validator=_mask(126))
-    routing_mode: RoutingMode = RoutingMode.NATIVE
-    tunnel_protocol: TunnelProtocol = TunnelProtocol.VXLAN
-    auto_direct_node_routes: bool = True
-    bpf_map_dynamic_size_ratio: float = field(default=0.0025, validator=_ratio)
+    cluster_pool_ipv4_cidr: tuple[IPv4Network, ...] = field(
+        default=(), metadata={"aliases": ("ipam.operator.clusterPoolIPv4PodCIDRList",)}
+    )
+    cluster_pool_ipv4_mask_size: int = field(
+        default=24,
+        validator=_mask(30),
+        metadata={"aliases": ("ipam.operator.clusterPoolIPv4MaskSize",)},
+    )
+    cluster_pool_ipv6_cidr: tuple[IPv6Network, ...] = field(
+        default=(), metadata={"aliases": ("ipam.operator.clusterPoolIPv6PodCIDRList",)}
+    )
+    cluster_pool_ipv6_mask_size: int = field(
+        default=120,
+        validator=_mask(126),
+        metadata={"aliases": ("ipam.operator.clusterPoolIPv6MaskSize",)},
+    )
+    routing_mode: RoutingMode = field(
+        default=RoutingMode.NATIVE, metadata={"aliases": ("routingMode",)}
+    )
+    tunnel_protocol: TunnelProtocol = field(
+        default=TunnelProtocol.VXLAN, metadata={"aliases": ("tunnelProtocol",)}
+    )
+    auto_direct_node_routes: bool = field(
+        default=True, metadata={"aliases": ("autoDirectNodeRoutes",)}
+    )
+    bpf_map_dynamic_size_ratio: float = field(
+        default=0.0025, validator=_ratio, metadata={"aliases": ("bpf.mapDynamicSizeRatio",)}
+    )
     prometheus_serve_addr: str = field(default="", validator=_serve_addr)
     map_entries: MapEntries = MapEntries()
-    bpf_events_drop_enabled: bool = True
-    bpf_events_policy_verdict_enabled: bool = True
-    bpf_events_trace_enabled: bool = True
-    bpf_events_default_rate_limit: int = field(default=0, validator=_rate)
-    bpf_events_default_burst_limit: int = field(default=0, validator=_rate)
-    monitor_buffer: int = field(default=65536, validator=_kept)
+    bpf_events_drop_enabled: bool = field(default=True, metadata=_FOLLOWED)
+    bpf_events_policy_verdict_enabled: bool = field(default=True, metadata=_FOLLOWED)
+    bpf_events_trace_enabled: bool = field(default=True, metadata=_FOLLOWED)
+    bpf_events_default_rate_limit: int = field(default=0, validator=_rate, metadata=_FOLLOWED)
+    bpf_events_default_burst_limit: int = field(default=0, validator=_rate, metadata=_FOLLOWED)
+    monitor_buffer: int = field(default=65536, validator=_kept, metadata=_FOLLOWED)
 
     def __attrs_post_init__(self) -> None:
         if bool(self.bpf_events_default_rate_limit) != bool(self.bpf_events_default_burst_limit):

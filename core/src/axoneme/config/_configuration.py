@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 from attrs import field, fields_dict, frozen
 
 from axoneme.config._agent import AgentConfig
-from axoneme.config._document import Document, Fault
+from axoneme.config._aliases import rename
+from axoneme.config._document import Document, Fault, dotted
 from axoneme.config._settings import key_of, settings_reader
+from axoneme.config._well_known import Names, owner_of
 from axoneme.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from axoneme.config._lines import KeyPath
 
 AGENT_SECTION = "agent"
 
@@ -67,28 +71,31 @@ def parse_config(text: str, source: SectionSource, *, name: str) -> Configuratio
 
 
 def _read(document: Document, source: SectionSource, path: Path | None) -> Configuration:
-    table = document.table
-    agent, faults = settings_reader(AgentConfig)(table.get(AGENT_SECTION, {}), (AGENT_SECTION,))
-    enabled = _enabled(table)
+    enabled = enabled_plugins(document.table)
     known = source.sections(enabled)
+    renamed = rename(document.table, {AGENT_SECTION: AgentConfig, **known.classes})
+    table = renamed.table
+    agent, faults = settings_reader(AgentConfig)(table.get(AGENT_SECTION, {}), (AGENT_SECTION,))
     sections = {}
     for name, settings in known.classes.items():
         sections[name], wrong = settings_reader(settings)(table.get(name, {}), (name,))
         faults += wrong
-    names = {AGENT_SECTION, *known.classes, *known.unchecked, *enabled}
-    faults += [_misplaced(key, names) for key in table if key not in names]
+    names = Names(known, enabled, renamed.aliases)
+    strangers = table.keys() - names.sections
+    faults += [fault for key in strangers for fault in _misplaced(key, table[key], names)]
     faults += [
         Fault((key,), "must be a table")
-        for key in names & table.keys() - known.classes.keys() - {AGENT_SECTION}
+        for key in names.sections & table.keys() - known.classes.keys() - {AGENT_SECTION}
         if not isinstance(table[key], dict)
     ]
+    faults += renamed.faults
     if faults:
-        problems = map(document.problem, faults)
+        problems = [document.problem(renamed.as_written(fault)) for fault in faults]
         raise ConfigError(sorted(problems, key=lambda problem: (problem.line, problem.key)))
     return Configuration(agent, sections, path)
 
 
-def _enabled(table: Mapping[str, Any]) -> tuple[str, ...]:
+def enabled_plugins(table: Mapping[str, Any]) -> tuple[str, ...]:
     """Return which plugins the file means to enable, even if other keys of core are wrong."""
     agent = table.get(AGENT_SECTION)
     plugins = agent.get("plugins") if isinstance(agent, dict) else None
@@ -96,10 +103,22 @@ def _enabled(table: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in names if isinstance(name, str)))
 
 
-def _misplaced(key: str, names: set[str]) -> Fault:
+def _misplaced(key: str, value: Any, names: Names) -> list[Fault]:
+    """What is wrong with what stands at the top of a file and is no section."""
     if key in map(key_of, fields_dict(AgentConfig).values()):
-        return Fault((key,), f"is a key of [{AGENT_SECTION}]: write it below that line")
-    return Fault((key,), "no plugin of this name is installed", nearest(key, names))
+        return [Fault((key,), f"is a key of [{AGENT_SECTION}]: write it below that line")]
+    paths: list[KeyPath] = [(key, name) for name in value] if isinstance(value, dict) else [(key,)]
+    owners = {path: owner_of(dotted(path)) for path in paths}
+    is_table = any(owners.values()) or any(alias.startswith(f"{key}.") for alias in names.aliases)
+    if not is_table:
+        return [Fault((key,), "no plugin of this name is installed", nearest(key, names.sections))]
+    return [
+        Fault(path, names.advice(owner))
+        if owner
+        else Fault(path, "unknown key", nearest(dotted(path), names.aliases))
+        for path, owner in owners.items()
+        if owner not in names.unusable
+    ]
 
 
 def read_agent_config(path: Path) -> AgentConfig:
@@ -108,9 +127,11 @@ def read_agent_config(path: Path) -> AgentConfig:
     Raises ConfigError for what is wrong in that section; the others are the agent's to judge.
     """
     document = Document.read(path)
-    table = document.table.get(AGENT_SECTION, {})
+    renamed = rename(document.table, {AGENT_SECTION: AgentConfig})
+    table = renamed.table.get(AGENT_SECTION, {})
     agent, faults = settings_reader(AgentConfig)(table, (AGENT_SECTION,))
-    if faults:
-        raise ConfigError(document.problem(fault) for fault in faults)
+    if faults or renamed.faults:
+        found = map(renamed.as_written, [*faults, *renamed.faults])
+        raise ConfigError(document.problem(fault) for fault in found)
     assert isinstance(agent, AgentConfig)
     return agent

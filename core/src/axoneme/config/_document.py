@@ -68,9 +68,13 @@ class Document:
 
     def problem(self, fault: Fault) -> Problem:
         """Add file and line to a fault: a key that is missing is missed where its table is."""
-        lines = (self._lines.get(fault.path[:n], 0) for n in range(len(fault.path), 0, -1))
-        line = next(filter(None, lines), 0)
+        line = self.line(fault.path)
         return Problem(dotted(fault.path), self.name, line, fault.message, fault.nearest)
+
+    def line(self, path: KeyPath) -> int:
+        """Return the line of a key, or of the innermost table that there is of its path; or 0."""
+        lines = (self._lines.get(path[:n], 0) for n in range(len(path), 0, -1))
+        return next(filter(None, lines), 0)
 
     @cached_property
     def _lines(self) -> dict[KeyPath, int]:

@@ -19,6 +19,9 @@ def axoneme_config() -> type:
     what a validator or a converter raises becomes the error of that key. A field's type is a
     TOML type, a path, an IP address or network, an enum, another attrs class, or a list,
     tuple, set or table of those; with a converter it is the type of the converter's argument.
+    A field's metadata may have `aliases`, other spellings of the key from the top of the file such
+    as `bpf.masquerade`, and `effect`: `SWAP` (a change links programs again, which is so if nothing
+    is said), `RELOAD` (the plugin is told and that is all) or `START`.
     A plugin without this hook has no settings, and any key in its section is an error.
 
     Answers do not combine: each plugin reads its own.

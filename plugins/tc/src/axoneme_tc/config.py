@@ -43,7 +43,9 @@ class TcConfig:
     #: Tell the tunnel device where each packet goes and who sent it, and believe nodes alone.
     overlay: bool = True
     #: Leave packets for pods of other nodes to the kernel's routing and its netfilter.
-    enable_host_legacy_routing: bool = False
+    enable_host_legacy_routing: bool = field(
+        default=False, metadata={"aliases": ("bpf.hostLegacyRouting",)}
+    )
     #: Let a node reach its own pods where a policy denies by default, as kubelet's probes must.
     allow_host: bool = True
     #: Know the flows that packets belong to, so that replies pass and policies are asked once.
@@ -60,11 +62,18 @@ class TcConfig:
     bpf_ct_timeout_regular_any_unreplied: int | str = field(default="30s", validator=duration)
     #: Of a flow's packets that pass, "medium" tells of one in an interval and of those with certain
     #: TCP flags, "maximum" of the first and the last only, "none" and "low" of every one.
-    monitor_aggregation: Aggregation = Aggregation.MEDIUM
+    monitor_aggregation: Aggregation = field(
+        default=Aggregation.MEDIUM, metadata={"aliases": ("bpf.monitorAggregation",)}
+    )
     #: The interval, for each side of a flow.
-    monitor_aggregation_interval: int | str = field(default="5s", validator=duration)
+    monitor_aggregation_interval: int | str = field(
+        default="5s", validator=duration, metadata={"aliases": ("bpf.monitorInterval",)}
+    )
     #: The TCP flags.
-    monitor_aggregation_flags: tuple[TcpFlag, ...] = (TcpFlag.SYN, TcpFlag.FIN, TcpFlag.RST)
+    monitor_aggregation_flags: tuple[TcpFlag, ...] = field(
+        default=(TcpFlag.SYN, TcpFlag.FIN, TcpFlag.RST),
+        metadata={"aliases": ("bpf.monitorFlags",)},
+    )
     #: Datagrams whose fragments are under way at one time.
     bpf_fragments_map_max: int = field(default=8192, validator=entries)
     #: Let the socket of an established flow between two pods of the node keep its verdict.
