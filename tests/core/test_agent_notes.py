@@ -18,5 +18,5 @@ def test_rows_that_were_lost_are_a_problem_and_others_are_not(caplog):
     whole = Carried("conntrack", 1, 2, rows=7)
     lost = [Carried("nat", 1, 2, rows=5, left=2), Carried("known", 1, 2, problem="no types")]
     agent._tell_of_carried([whole, *lost])
-    assert agent.problems == [str(one) for one in lost]
+    assert agent.notes.problems == [str(one) for one in lost]
     assert str(whole) in caplog.messages

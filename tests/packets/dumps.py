@@ -17,7 +17,7 @@ _PER_CPU = {lib.BPF_MAP_TYPE_PERCPU_HASH, lib.BPF_MAP_TYPE_PERCPU_ARRAY}
 def dump(datapath: Datapath) -> dict[str, dict[bytes, bytes]]:
     """Every row of every map of a datapath."""
     maps = datapath.maps
-    return {name: dump_map(maps.descriptor(name)) for name in maps.fill()}
+    return {name: dump_map(maps.descriptor(name)) for name in maps.names}
 
 
 def dump_map(fd: int) -> dict[bytes, bytes]:

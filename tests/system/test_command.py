@@ -6,6 +6,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
@@ -92,3 +94,116 @@ def test_a_refused_reload_is_an_error(agent):
         assert "swapped" in command(agent, "reload")
         agent.configure(["tc"], "[tc]\nforwrd = false\n")
         assert "did you mean 'forward'?" in command(agent, "reload", fails=1)
+
+
+def brief(agent, fails=0, *words):
+    """What is wrong, in one line."""
+    line = [sys.executable, "-m", "axoneme", "status", "--brief", *words]
+    done = subprocess.run(
+        [*line, "--config", str(agent.config)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == fails, done.stdout + done.stderr
+    return " ".join(done.stdout.split())
+
+
+def test_status_says_that_all_is_well(agent):
+    """With everything that an operator asks first: the exit code is 0."""
+    agent.configure(["tc"], 'cluster-pool-ipv4-cidr = ["10.77.0.0/16"]\nnode-name = "attic"\n')
+    with agent:
+        pod = agent.add_pod("web")
+        status = json.loads(command(agent, "status", "-o", "json"))
+        assert (status["ok"], status["findings"], status["errors"]) == (True, [], [])
+        assert (status["node"]["name"], status["node"]["cluster"]) == ("attic", "default")
+        (pool,) = status["node"]["pools"]
+        assert (pool["network"], pool["used"], pool["size"]) == ("10.77.0.0/24", 0, 253)
+        places = {row["place"]: row["drift"] for row in status["attachments"]}
+        assert places == {
+            f"from_pod on {pod.ifname} (tcx ingress)": "",
+            f"to_pod on {pod.ifname} (tcx egress)": "",
+        }
+        endpoints = status["maps"]["endpoints"]
+        assert (endpoints["used"], endpoints["max"]) == (2, 65536)
+        assert endpoints["pressure"] == pytest.approx(2 / 65536)
+        assert status["maps"]["runtime"]["pressure"] is None
+        assert brief(agent) == "all is well"
+        shown = command(agent, "status")
+        assert "node attic (1) of default" in shown
+        assert "all is well" in shown
+
+
+def test_what_is_wrong_comes_with_what_to_do(agent):
+    """A plugin that cannot be used, a pool and a map that are almost full: exit code 1."""
+    agent.configure(
+        ["tc", "tcc"],
+        'map-entries.endpoints = 2\ncluster-pool-ipv4-cidr = ["10.77.0.0/16"]\n'
+        "cluster-pool-ipv4-mask-size = 30\n",
+    )
+    with agent:
+        agent.add_pod("web")
+        told = brief(agent, fails=1)
+    assert "plugin tcc is not in effect" in told
+    assert "is not installed: did you mean 'tc'?" in told
+    assert "do mend what it says, then: axoneme retry tcc" in told
+    assert "map endpoints 2 of 2 entries are in use" in told
+    assert "raise agent.map-entries.endpoints" in told
+
+
+def test_a_program_that_somebody_removed_is_a_finding_until_it_is_repaired(agent, node):
+    """The place is named; with --wait the command returns when the agent has repaired it."""
+    with agent:
+        pod = agent.add_pod("web")
+        links = node.bpffs / "axoneme" / "links"
+        (pin,) = node.call(lambda: [p for p in links.iterdir() if "from_pod" in p.name])
+        node.call(detach, pin)
+        told = brief(agent, fails=1)
+        assert f"datapath from_pod on {pod.ifname} (tcx ingress)" in told
+        assert "repaired within 10 s" in told
+        began = time.monotonic()
+        assert "all is well" in brief(agent, 0, "--wait", "--wait-duration", "90s")
+        assert time.monotonic() - began > 0.5
+
+
+def detach(pin):
+    """Detach a link as another program would."""
+    import os
+
+    from axoneme._bpf import lib
+    from axoneme.datapath.pins import open_pin
+
+    fd = open_pin(pin)
+    try:
+        assert lib.bpf_link_detach(fd) == 0
+    finally:
+        os.close(fd)
+
+
+def test_a_refused_configuration_is_a_finding_until_it_is_right(agent):
+    """However long it takes; what an agent reads only at its start is one until the next start."""
+    with agent:
+        agent.configure(["tc"], "[tc]\nforwrd = false\n")
+        agent.wait_for(lambda: not agent.ask("status")["ok"], "the refusal")
+        (finding,) = agent.ask("status")["findings"]
+        assert finding["subject"] == "configuration"
+        assert "did you mean 'forward'?" in finding["problem"]
+        agent.configure(["tc"], "cluster-name = 'attic'\n")
+        agent.wait_for(
+            lambda: [f for f in agent.ask("status")["findings"] if "agent.cluster-name" in str(f)],
+            "the other key",
+        )
+        agent.configure(["tc"])
+        agent.wait_for(
+            lambda: {f["subject"] for f in agent.ask("status")["findings"]} <= {"lately"},
+            "the file to be right",
+        )
+        assert [error for error in agent.ask("status")["errors"] if "forwrd" in error["text"]]
+
+
+def test_waiting_for_an_agent_ends_when_it_comes_or_when_the_time_is_over(agent):
+    """An installer's last step."""
+    assert brief(agent, 3, "--wait", "--wait-duration", "500ms") == ""
+    found = []
+    waiting = threading.Thread(target=lambda: found.append(brief(agent, 0, "--wait")))
+    waiting.start()
+    with agent:
+        waiting.join(60)
+    assert found == ["all is well"]

@@ -28,10 +28,12 @@ from .cni import PodNetwork
 from .collecting import Collecting
 from .engine import Engine
 from .explaining import Explainer, SocketPeers
+from .findings import what_is_wrong
 from .identities import IdentityKeeper
 from .kernel_settings import KernelSettings
 from .listing import listings
 from .metrics import Filling, LogCounter, MeasuredCni, Measures, exposition, serve_metrics
+from .notes import Notes
 from .observing import Observing
 from .reconcilers import Reconcilers, Repair
 from .server import serve
@@ -39,7 +41,7 @@ from .status import describe
 from .vanished import forget_vanished
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from axoneme.datapath import Carried
@@ -47,7 +49,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 #: Seconds between two looks at whether everything still is as we left it.
 _REPAIR_PERIOD = 10.0
-_KEPT_PROBLEMS = 16
 #: Seconds in which whoever writes the configuration in place may come to the end.
 _SETTLE_SECONDS = 0.05
 _CONFIG, _NODES, _ENDPOINTS, _MANIFESTS = "config", "nodes", "endpoints", "manifests"
@@ -66,13 +67,22 @@ class Agent:
     filling: Filling = field(init=False)
     observing: Observing = field(init=False)
     started: float = field(factory=time.monotonic, init=False)
-    problems: list[str] = field(factory=list, init=False)
+    notes: Notes = field(factory=Notes, init=False)
+    collecting: Collecting = field(init=False)
+    #: The settings that this process started with.
+    _first: AgentConfig = field(init=False)
     _config_text: bytes = field(default=b"", init=False)
     _stopped: asyncio.Event = field(factory=asyncio.Event, init=False)
 
     @filling.default
     def _filling(self) -> Filling:
         return Filling(self.engine.datapath, self.measures)
+
+    def __attrs_post_init__(self) -> None:
+        """Collect what this agent's programs track."""
+        datapath = self.engine.datapath
+        self.collecting = Collecting(datapath, self.notes.note, self.measures.collected)
+        self._first = self.engine.configuration.agent
 
     @classmethod
     def start(cls, config_path: Path) -> Agent:
@@ -96,17 +106,17 @@ class Agent:
             engine.configuration.agent.run_dir, engine.configuration.agent.uplinks
         )
         agent = cls(config_path, engine, cluster, pods, settings, measures)
-        agent.observing = Observing.open(cluster, agent._note)
+        agent.observing = Observing.open(cluster, agent.notes.note)
         agent._config_text = text
-        for problem in (*agent._not_enforcing(), *problems):
-            agent._note(problem)
+        agent.notes.start = tuple(map(agent.notes.note, problems))
+        for problem in agent._not_enforcing():
+            agent.notes.note(problem)
         agent._tell_of_carried(engine.datapath.carried)
         return agent
 
     def _not_enforcing(self) -> list[str]:
         return [
-            f"plugin {state.name} is not in effect, so that nothing it decides is enforced: "
-            f"{state.reason}"
+            what_is_wrong(state)
             for state in self.engine.host.plugins()
             if state.status is Status.REJECTED
         ]
@@ -140,13 +150,12 @@ class Agent:
             async with (
                 serve(run_dir, self._methods(), {"monitor": self.observing.follow}),
                 serve_cni(run_dir, MeasuredCni(self.pods, self.measures)),
-                serve_metrics(serve_addr, lambda: exposition(self), self._note),
+                serve_metrics(serve_addr, lambda: exposition(self), self.notes.note),
             ):
-                collecting = Collecting(self.engine.datapath, self._note, self.measures.collected)
                 works = (
                     self._watch(watcher),
                     self._repair(),
-                    collecting.run(),
+                    self.collecting.run(),
                     self.filling.run(),
                     self.observing.run(),
                 )
@@ -188,18 +197,18 @@ class Agent:
         """
         try:
             self._config_text = self.config_path.read_bytes()
-            before = self.engine.configuration.agent
             configuration = read_config(self.config_path, self.engine.host)
             applied = self.engine.reconfigure(configuration)
             self.measures.swapped(applied, len(self.engine.datapath.endpoints))
         except (AxonemeError, OSError) as error:
-            text = self._note(f"the configuration is refused, the old one stays: {error}")
-            raise AxonemeError(text) from error
-        self._note_fixed(before, configuration.agent)
+            text = f"the configuration is refused, the old one stays: {error}"
+            raise self._refuse(text) from error
         self.observing.configure()
         if applied.swap is None:
             text = f"the swap is refused, the old datapath stays: {applied.refusal}"
-            raise AxonemeError(self._note(text))
+            raise self._refuse(text)
+        self.notes.refused = ()
+        self.notes.fixed = tuple(map(self.notes.note, self._fixed(configuration.agent)))
         text = f"swapped {applied.swap.updated} places in {applied.swap.seconds * 1e3:.1f} ms"
         _log.info("%s", text)
         self._tell_of_carried(applied.swap.carried)
@@ -209,17 +218,17 @@ class Agent:
         """Say what became of rows whose map has another layout now; a loss is a problem."""
         for one in carried:
             if one.problem or one.left:
-                self._note(str(one))
+                self.notes.note(str(one))
             else:
                 _log.info("%s", one)
 
-    def _note_fixed(self, before: AgentConfig, after: AgentConfig) -> None:
+    def _fixed(self, now: AgentConfig) -> Iterator[str]:
         """Name the keys that were changed and are read at the start only."""
         fixed = Effect.START.name
         keys = (f.name for f in fields(AgentConfig) if f.metadata.get("effect", fixed) == fixed)
-        for key in (k for k in keys if getattr(before, k) != getattr(after, k)):
+        for key in (k for k in keys if getattr(self._first, k) != getattr(now, k)):
             name = f"agent.{key.replace('_', '-')}"
-            self._note(f"{name} has changed: it takes effect when the agent is started again")
+            yield f"{name} has changed: it takes effect when the agent is started again"
 
     def retry(self, plugin: str) -> str:
         """Give a rejected or quarantined plugin another chance."""
@@ -233,14 +242,12 @@ class Agent:
 
     def _note_cluster(self) -> None:
         for problem in (*self.cluster.problems, *self.settings.problems):
-            self._note(problem)
+            self.notes.note(problem)
 
-    def _note(self, problem: str) -> str:
-        """Log a problem and keep the last few for status."""
-        if problem not in self.problems:
-            _log.error("%s", problem)
-            self.problems = [*self.problems, problem][-_KEPT_PROBLEMS:]
-        return problem
+    def _refuse(self, text: str) -> AxonemeError:
+        """Note that the configuration on disk is not the one in effect."""
+        self.notes.refused = (self.notes.note(text),)
+        return AxonemeError(text)
 
     def _directories(self) -> dict[str, Path]:
         """What is watched. Of the configuration its directory, since editors replace the file."""
@@ -258,7 +265,7 @@ class Agent:
             try:
                 self._follow(changed)
             except (AxonemeError, OSError) as error:
-                self._note(str(error))
+                self.notes.note(str(error))
             if _CONFIG in changed and self._config_changed():
                 await asyncio.sleep(_SETTLE_SECONDS)
                 self.reload()
@@ -325,9 +332,9 @@ class Agent:
             with self.measures.round() as found:
                 found.extend(reconcilers.repair())
             for finding in found:
-                self._note(str(finding))
+                self.notes.note(str(finding))
             for problem in await do_kept(self._run_dir, self.pods):
-                self._note(problem)
+                self.notes.note(problem)
             self._note_cluster()
 
 

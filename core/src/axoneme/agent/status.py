@@ -7,6 +7,9 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
+from attrs import asdict, evolve
+
+from axoneme.agent.findings import find_problems
 from axoneme.datapath import trunk
 from axoneme.errors import AxonemeError
 
@@ -14,19 +17,24 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from axoneme.agent.agent import Agent
+    from axoneme.agent.cluster import Cluster
     from axoneme.agent.engine import Engine
     from axoneme.agent.node_network import NodeNetwork
-    from axoneme.datapath import Datapath
+    from axoneme.datapath import Datapath, Usage
 
 
 def describe(agent: Agent) -> dict[str, Any]:
     """The whole status, as JSON takes it."""
     datapath = agent.engine.datapath
+    usage = measure_maps(agent)
+    findings = find_problems(agent, usage)
     return {
+        "ok": not findings,
         "pid": os.getpid(),
         "seconds": round(time.monotonic() - agent.started, 3),
         "config": str(agent.config_path),
         "kernel": os.uname().release,
+        "node": describe_node(agent.cluster),
         "network": describe_network(agent.engine.network),
         "plugins": describe_plugins(agent.engine),
         "trunks": describe_trunks(datapath),
@@ -52,11 +60,52 @@ def describe(agent: Agent) -> dict[str, Any]:
             }
             for drop in datapath.drops()
         ],
-        "maps": datapath.maps.fill(),
+        "attachments": describe_attachments(datapath),
+        "maps": {
+            name: {"used": one.used, "max": one.max_entries, "pressure": one.pressure}
+            for name, one in usage.items()
+        },
         "drift": [str(drift) for drift in datapath.drift()],
         "events": agent.observing.describe(),
-        "problems": agent.problems,
+        "problems": agent.notes.problems,
+        "errors": [
+            {"text": text, "seconds": round(seconds, 1)}
+            for text, seconds in agent.notes.ages().items()
+        ],
+        "findings": [asdict(finding) for finding in findings],
     }
+
+
+def measure_maps(agent: Agent) -> dict[str, Usage]:
+    """How full the maps are; of conntrack, what its last collection left."""
+    usage = agent.engine.datapath.maps.usage()
+    collected = agent.collecting.last
+    if collected is not None and "conntrack" in usage:
+        usage["conntrack"] = evolve(usage["conntrack"], used=collected.live)
+    return usage
+
+
+def describe_node(cluster: Cluster) -> dict[str, Any]:
+    """What the cluster knows this node as, and the addresses that it gives to pods."""
+    record = cluster.member.record
+    return {
+        "name": record.name,
+        "cluster": cluster.cluster_name,
+        "id": record.id,
+        "addresses": [str(address) for address in record.addresses],
+        "pools": [
+            {"network": str(pool.network), "used": pool.used, "size": pool.size}
+            for pool in cluster.member.addresses.pools
+        ],
+    }
+
+
+def describe_attachments(datapath: Datapath) -> list[dict[str, str]]:
+    """A row a place where a program of ours is attached, and what is wrong there."""
+    return [
+        {"trunk": one.trunk, "place": one.attach_point, "drift": str(drift) if drift else ""}
+        for one, drift in datapath.attached()
+    ]
 
 
 def describe_network(network: NodeNetwork) -> dict[str, Any]:

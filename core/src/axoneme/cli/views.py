@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group
@@ -90,17 +91,73 @@ def network_lines(network: dict[str, Any]) -> list[str]:
     ]
 
 
+def node_lines(node: dict[str, Any]) -> list[str]:
+    """Who the node is in its cluster, and how many addresses its pods have."""
+    lines = [
+        f"node {node['name']} ({node['id']}) of {node['cluster']}: {_words(node['addresses'])}"
+    ]
+    lines += [f"pods {p['network']}, {p['used']} of {p['size']} in use" for p in node["pools"]]
+    return [escape(line) for line in lines]
+
+
+def _words(words: Sequence[str]) -> str:
+    return " ".join(words) or "no addresses"
+
+
+def attachment_table(attachments: Sequence[dict[str, str]]) -> Table:
+    """A row a place that a program of ours is attached to."""
+    table = new_table("Attachments", "PLACE", "STATE")
+    for row in attachments:
+        state = f"[red]{escape(row['drift'])}[/]" if row["drift"] else "[green]attached[/]"
+        table.add_row(escape(row["place"]), state)
+    return table
+
+
+def map_table(maps: dict[str, dict[str, Any]]) -> Table:
+    """A row a map whose entries are counted, the fullest first; of the others only their size."""
+    table = new_table("Maps", "MAP", "USED", "OF", "PRESSURE")
+    for name, row in sorted(maps.items(), key=lambda item: -(item[1]["pressure"] or 0)):
+        counted = row["pressure"] is not None
+        share = f"{row['pressure']:.1%}" if counted else ""
+        table.add_row(name, str(row["used"]) if counted else "", str(row["max"]), share)
+    return table
+
+
+def error_lines(errors: Sequence[dict[str, Any]], told: set[str]) -> list[str]:
+    """What has happened, and is not among what is wrong now."""
+    return [
+        f"[yellow]{timedelta(seconds=round(row['seconds']))} ago[/] {escape(row['text'])}"
+        for row in errors
+        if row["text"] not in told
+    ]
+
+
+def findings_view(findings: Sequence[dict[str, str]]) -> RenderableType:
+    """What is wrong, each with what to do."""
+    if not findings:
+        return "[green]all is well[/]"
+    return Group(
+        *(
+            f"[red]{escape(row['subject'])}[/] {escape(row['problem'])}\n"
+            f"  [bold]do[/] {escape(row['remedy'])}"
+            for row in findings
+        )
+    )
+
+
 def status_view(status: dict[str, Any]) -> RenderableType:
     """Everything, problems last: that is where a terminal ends."""
-    head = f"agent {status['pid']}, {status['seconds']:.0f} s, kernel {status['kernel']}"
-    parts: list[RenderableType] = [
-        head,
-        *(network_lines(status["network"]) if "network" in status else ()),  # an older agent
+    findings = status["findings"]
+    return Group(
+        f"agent {status['pid']}, {status['seconds']:.0f} s, kernel {status['kernel']}",
+        *node_lines(status["node"]),
+        *network_lines(status["network"]),
         plugin_table(status["plugins"]),
         trunk_table(status["trunks"]),
+        attachment_table(status["attachments"]),
+        map_table(status["maps"]),
         endpoint_table(status["endpoints"]),
         drop_table(status["drops"]),
-    ]
-    parts += [f"[yellow]drift[/] {escape(text)}" for text in status["drift"]]
-    parts += [f"[red]problem[/] {escape(text)}" for text in status["problems"]]
-    return Group(*parts)
+        *error_lines(status["errors"], {row["problem"] for row in findings}),
+        findings_view(findings),
+    )

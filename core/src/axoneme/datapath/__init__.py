@@ -36,7 +36,7 @@ from .features import (
     require,
     supported,
 )
-from .filling import Fill, FillReader
+from .filling import FillReader
 from .images import Trunk, all_stages, trunk, trunk_names
 from .ipcache_maps import IpcacheMaps, Network, Remote, unpack_network
 from .loaders import (
@@ -59,6 +59,7 @@ from .runtime import Runtime
 from .stored_rules import StoredRuleSet, read_rule_sets
 from .tables import Rows, Table
 from .testruns import TestRun, Verdict
+from .usage import Usage
 
 __all__ = [
     "Assembly",
@@ -79,7 +80,6 @@ __all__ = [
     "EventReader",
     "EventTerm",
     "EventType",
-    "Fill",
     "FillReader",
     "Flow",
     "FlowState",
@@ -108,6 +108,7 @@ __all__ = [
     "TestRun",
     "Trunk",
     "TunnelKey",
+    "Usage",
     "Verdict",
     "all_stages",
     "decode_events",

@@ -454,14 +454,17 @@ class Datapath:
 
     # Drift
 
-    def drift(self, device: str | None = None) -> list[Drift]:
-        """Attachments that are not as they were left: all, or those of one device."""
-        attachments = (
-            attachment
+    def attached(self, device: str | None = None) -> list[tuple[Attachment, Drift | None]]:
+        """Where programs are attached, all or on one device, and what is not as it was left."""
+        return [
+            (attachment, attachment.drift())
             for (_, target), attachment in self._attachments.items()
             if device in {None, target}
-        )
-        return [drift for one in attachments if (drift := one.drift()) is not None]
+        ]
+
+    def drift(self, device: str | None = None) -> list[Drift]:
+        """Attachments that are not as they were left: all, or those of one device."""
+        return [drift for _, drift in self.attached(device) if drift is not None]
 
     def repair(self) -> list[Drift]:
         """Attach again what others removed, and write again what they changed; what was found."""

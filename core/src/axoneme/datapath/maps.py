@@ -10,10 +10,10 @@ from attrs import define, field
 
 from axoneme.errors import DatapathError, LayoutMismatch, nearest
 
-from ._kernel import map_info
 from .images import shared_codec
 from .pins import mismatch, pin, pin_name
 from .tables import Layout, Table
+from .usage import usage_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from axoneme_sdk.declarations import MapDeclaration
 
     from .pins import Pins
+    from .usage import Usage
 
 #: The maps whose entries the configuration sets.
 SIZEABLE = frozenset(
@@ -158,11 +159,14 @@ class Maps:
         """The maps by name, each in the highest layout that there is."""
         return {d.name: d for d in sorted(self._declarations.values(), key=lambda d: d.layout)}
 
-    def fill(self) -> dict[str, int]:
-        """max_entries of each map."""
-        return {
-            name: map_info(self.descriptor(name)).max_entries for name in sorted(self._newest())
-        }
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The maps that there are."""
+        return tuple(sorted(self._newest()))
+
+    def usage(self) -> dict[str, Usage]:
+        """How full each map is, by name."""
+        return {name: usage_of(self.descriptor(name)) for name in self.names}
 
     def known(self, name: str) -> list[MapDeclaration]:
         """The layouts of a map that are in use here."""

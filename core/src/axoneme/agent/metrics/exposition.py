@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from axoneme.agent.agent import Agent
     from axoneme.agent.cluster import Cluster
-    from axoneme.datapath import Datapath, Fill
+    from axoneme.datapath import Datapath, Usage
 
 _Samples: TypeAlias = "Iterable[tuple[tuple[str, ...], Any]]"
 #: What Prometheus itself asks for.
@@ -122,13 +122,13 @@ def _programs(agent: Agent) -> Iterator[tuple[str, _Samples]]:
     yield "axoneme_link_seconds", [((n,), i.linked.link_seconds) for n, i in images]
     yield "axoneme_load_seconds", [((n,), i.loaded.load_seconds) for n, i in images]
     yield "axoneme_drift", [((), len(datapath.drift()))]
-    yield "axoneme_problems", [((), len(agent.problems))]
+    yield "axoneme_problems", [((), len(agent.notes.problems))]
     yield "cilium_version", [((__version__, "", os.uname().machine), 1)]
 
 
-def _maps(fill: Mapping[str, Fill]) -> Iterator[tuple[str, _Samples]]:
+def _maps(fill: Mapping[str, Usage]) -> Iterator[tuple[str, _Samples]]:
     yield "cilium_bpf_map_pressure", [((name,), one.pressure) for name, one in fill.items()]
-    yield "cilium_bpf_map_capacity", [((name,), one.entries) for name, one in fill.items()]
+    yield "cilium_bpf_map_capacity", [((name,), one.max_entries) for name, one in fill.items()]
 
 
 def _cluster(cluster: Cluster) -> Iterator[tuple[str, _Samples]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import define, field
 
-from axoneme.datapath import Fill, FillReader
+from axoneme.datapath import FillReader, Usage, map_info
 from axoneme.errors import AxonemeError
 
 if TYPE_CHECKING:
@@ -31,15 +31,15 @@ class Filling:
 
     datapath: Datapath
     measures: Measures
-    _counted: Mapping[str, Fill] = field(factory=dict, init=False)
+    _counted: Mapping[str, Usage] = field(factory=dict, init=False)
 
     @property
-    def fill(self) -> dict[str, Fill]:
+    def fill(self) -> dict[str, Usage]:
         """How full each map was when it was counted last, by name."""
-        found, entries = dict(self._counted), self.datapath.maps.fill().get(_COLLECTED)
-        last = self.measures.last_collection
-        if last is not None and entries:
-            found[_COLLECTED] = Fill(last.live, entries)
+        found, last = dict(self._counted), self.measures.last_collection
+        if last is not None and _COLLECTED in self.datapath.maps.names:
+            entries = map_info(self.datapath.maps.descriptor(_COLLECTED)).max_entries
+            found[_COLLECTED] = Usage(entries, last.live)
         return dict(sorted(found.items()))
 
     async def run(self) -> None:
