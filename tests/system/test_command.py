@@ -207,3 +207,42 @@ def test_waiting_for_an_agent_ends_when_it_comes_or_when_the_time_is_over(agent)
     with agent:
         waiting.join(60)
     assert found == ["all is well"]
+
+
+def test_costs_are_those_of_packets_and_of_each_plugin(agent):
+    """The kernel counts while the command asks it to; the probes leave no flow behind."""
+    agent.configure(["tc", "portguard"])
+    with agent:
+        one, two = agent.add_pod("one"), agent.add_pod("two")
+        two.serve(80)
+        done = threading.Event()
+
+        def talk():
+            while not done.wait(0.02):
+                one.request(two.ipv4, 80)
+
+        talking = threading.Thread(target=talk)
+        talking.start()
+        try:
+            words = ("plugins", "--cost", "--cost-duration", "1s", "-o", "json")
+            costs = json.loads(command(agent, *words))
+        finally:
+            done.set()
+            talking.join()
+        quiet = agent.ask("runs")
+        one.request(two.ipv4, 80)
+        assert agent.ask("runs") == quiet
+    programs = {row["name"]: row for row in costs["programs"]}
+    assert programs["from_pod"]["runs"] > 10
+    assert 20 < programs["from_pod"]["each"] < 100_000
+    assert (programs["from_overlay"]["runs"], programs["from_overlay"]["each"]) == (0, None)
+    lanes = {(r["plugin"], r["trunk"], r["stage"]): r["nanoseconds"] for r in costs["lanes"]}
+    assert {("tc", "from_pod", "admit"), ("tc", "to_pod", "deliver")} <= lanes.keys()
+    assert ("portguard", "from_pod", "policy") in lanes
+    assert all(0 <= nanoseconds < 100_000 for nanoseconds in lanes.values())
+
+
+def test_costs_of_a_node_without_pods_are_those_of_programs(agent):
+    """There is no probe, and that is said."""
+    with agent:
+        assert "no pod here" in command(agent, "plugins", "--cost", "--cost-duration", "0")

@@ -26,6 +26,7 @@ from axoneme.sources.watcher import Watcher
 from .cluster import Cluster
 from .cni import PodNetwork
 from .collecting import Collecting
+from .costs import count_runs, lane_costs
 from .engine import Engine
 from .explaining import Explainer, SocketPeers
 from .findings import what_is_wrong
@@ -179,6 +180,8 @@ class Agent:
             "metrics": lambda: exposition(self),
             "reload": self.reload_now,
             "retry": self.retry,
+            "runs": lambda: count_runs(self.engine.datapath),
+            "costs": lambda: lane_costs(self.engine.datapath),
             "explain": explainer.explain,
             "follow": explainer.follow,
             **listings(self.cluster),

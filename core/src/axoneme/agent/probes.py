@@ -53,8 +53,8 @@ class EnginePods:
         found = [str(drift) for drift in self.engine.datapath.drift(endpoint.ifname)]
         for address in endpoint.addresses:
             gateway: Address = GATEWAY4 if address.version == 4 else GATEWAY6
-            out = frame(_datagram(address, gateway), endpoint.mac, endpoint.node_mac)
-            back = frame(_datagram(gateway, address), endpoint.node_mac, endpoint.mac)
+            out = frame(datagram(address, gateway), endpoint.mac, endpoint.node_mac)
+            back = frame(datagram(gateway, address), endpoint.node_mac, endpoint.mac)
             found += self._fault("from_pod", out, endpoint, f"from {address}")
             found += self._fault("to_pod", back, endpoint, f"to {address}")
         return found
@@ -76,6 +76,6 @@ class EnginePods:
         return [f"a probe {what} is dropped in {trunk} by {by}"]
 
 
-def _datagram(source: Address, target: Address) -> bytes:
+def datagram(source: Address, target: Address) -> bytes:
     """An empty datagram to the port discard."""
     return Flow(source, target, UDP, _DISCARD, _DISCARD).packet()

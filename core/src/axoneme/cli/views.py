@@ -145,6 +145,19 @@ def findings_view(findings: Sequence[dict[str, str]]) -> RenderableType:
     )
 
 
+def cost_view(costs: dict[str, Any]) -> RenderableType:
+    """What programs took of packets that came by, and plugins of probes."""
+    programs = new_table(f"Programs, for {costs['seconds']:g} s", "TRUNK", "PACKETS", "NS EACH")
+    for row in costs["programs"]:
+        each = "" if row["each"] is None else f"{row['each']:.0f}"
+        programs.add_row(row["name"], str(row["runs"]), each)
+    lanes = new_table("Plugins, of a probe", "PLUGIN", "TRUNK", "STAGE", "NS")
+    for row in sorted(costs["lanes"], key=lambda row: row["plugin"]):
+        lanes.add_row(row["plugin"], row["trunk"], row["stage"], str(row["nanoseconds"]))
+    note = "" if costs["lanes"] else "there is no pod here that a probe could be of"
+    return Group(programs, lanes, note)
+
+
 def status_view(status: dict[str, Any]) -> RenderableType:
     """Everything, problems last: that is where a terminal ends."""
     findings = status["findings"]
