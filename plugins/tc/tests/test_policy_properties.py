@@ -14,7 +14,9 @@ from axoneme.model.rule_set import ANY_PEER, PolicyEntry, PolicyKey, RuleSet
 from axoneme.policy import find_entry, is_allowed
 from axoneme.testing import Packet, scaled
 from axoneme.testing.packets import SCTP, TCP, UDP, Ethernet, IPv4, IPv6
+from axoneme_tc.lookups import lookups
 
+HOST_MAY = 1  # AXN_RULE_HOST: a rule that no map has
 FIRST = 1 << 24
 NETS = {"203.0.0.0/16": FIRST, "203.0.113.0/24": FIRST + 1, "10.2.0.0/16": FIRST + 2}
 NETS |= {"2001:db8::/32": FIRST + 3, "fd00:10:2::/48": FIRST + 4}
@@ -95,12 +97,15 @@ def nets(ruled):
     return ruled
 
 
-@settings(
+some_examples = settings(
     max_examples=max(10, round(80 / scaled(1))),
     deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
+
+
+@some_examples
 @given(rule_sets, packets)
 def test_the_kernel_decides_as_the_model_does(nets, rule_set, packets):
     """Verdict, reason and rule of every packet."""
@@ -110,3 +115,27 @@ def test_the_kernel_decides_as_the_model_does(nets, rule_set, packets):
         packet = frame(pod, peer, proto, port, direction)
         trunk = "from_pod" if direction is Direction.EGRESS else "to_pod"
         assert nets.ask(trunk, packet, pod) == expected(rule_set, peer, proto, port, direction)
+
+
+def told(datapath, step):
+    """The rows that the stage of a step is said to have found, by the map."""
+    found = {}
+    for lookup in lookups(step, datapath):
+        rows = map(datapath.table(lookup.map).get, lookup.keys)
+        found[lookup.map] = next((row for row in rows if row is not None), None)
+    return found
+
+
+@some_examples
+@given(rule_sets, packets)
+def test_the_entry_that_people_are_told_of_is_the_one_that_decided(nets, rule_set, packets):
+    """What explains a verdict looks up in Python what the kernel looks up in C."""
+    pod, pipeline = nets.one, nets.pipeline
+    nets.call(nets.rules.install, nets.rules.slot(1001), rule_set)
+    for peer, proto, port, direction in packets:
+        packet = frame(pod, peer, proto, port, direction)
+        trunk = "from_pod" if direction is Direction.EGRESS else "to_pod"
+        _, steps = pipeline.probe(trunk, bytes(packet), pod=pod)
+        (step,) = (step for step in steps if step.stage == "policy")
+        entry = nets.call(told, pipeline.datapath, step)["policy"]
+        assert (entry["rule"] if entry else 0) == (0 if step.rule == HOST_MAY else step.rule)

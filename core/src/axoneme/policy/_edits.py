@@ -157,7 +157,10 @@ def _own(key: str) -> str:
 
 
 def _to_network(wanted: CidrPeer, actor: Actor, direction: Direction) -> Iterator[tuple[Edit, ...]]:
-    if not (actor.party.is_outside or wanted.any_peer):
+    party = actor.party
+    if _is_pod(party) or not (party.is_outside or wanted.any_peer):
+        return  # a pod does not choose its address
+    if party.address is None or party.address.version != wanted.cidr.version:
         return
     address = _address_in(wanted)
     if address is None:

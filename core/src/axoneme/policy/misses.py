@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from axoneme.policy._edits import Edit, World
     from axoneme.policy.scenes import Scene
 
-#: So many are told, and so many combinations of one rule's changes are tried.
+#: So many are told, and so many are tried at most: people wait for the answer.
 _TOLD: Final = 3
-_TRIED: Final = 64
+_TRIED: Final = 128
+_TRIED_OF_A_RULE: Final = 64
 
 
 @frozen
@@ -46,42 +47,52 @@ class Miss:
 
 def near_misses(policies: Iterable[Policy], scene: Scene, direction: Direction) -> tuple[Miss, ...]:
     """Return what would let a flow pass that is refused in a direction: the fewest changes."""
-    misses = [miss for miss, _ in near_worlds(policies, scene, direction)]
-    return tuple({miss.changes: miss for miss in reversed(misses)}.values())[::-1][:_TOLD]
+    told: dict[tuple[str, ...], Miss] = {}
+    for miss, _ in near_worlds(policies, scene, direction):
+        told.setdefault(miss.changes, miss)
+        if len(told) == _TOLD:
+            break
+    return tuple(told.values())
 
 
 def near_worlds(
     policies: Iterable[Policy], scene: Scene, direction: Direction
-) -> list[tuple[Miss, World]]:
-    """Return each of them with the world in which it is so."""
-    found = list(_worlds(tuple(policies), scene, direction))
+) -> Iterator[tuple[Miss, World]]:
+    """Each of them, and the world in which it is so."""
+    now: World = tuple(policies), scene
+    candidates = sorted(_candidates(*now, direction), key=lambda one: len(one[0]))[:_TRIED]
     for whole in (True, False):
         ways = tuple(Direction) if whole else (direction,)
-        holding = [
-            (Miss(tuple(edit.words for edit in edits), rule, whole), world)
-            for edits, rule, world in found
-            if all(world[1].verdict(world[0], way).allowed for way in ways)
-        ]
-        if holding:
-            fewest = min(len(miss.changes) for miss, _ in holding)
-            return [one for one in holding if len(one[0].changes) == fewest]
-    return []
+        fewest = 0
+        for edits, rule in candidates:
+            if fewest and len(edits) > fewest:
+                break
+            then = _changed(now, edits)
+            if all(then[1].verdict(then[0], way).allowed for way in ways):
+                fewest = len(edits)
+                yield Miss(tuple(edit.words for edit in edits), rule, whole), then
+        if fewest:
+            return
 
 
-def _worlds(
+def _changed(world: World, edits: Iterable[Edit]) -> World:
+    for edit in edits:
+        world = edit.change(world)
+    return world
+
+
+def _candidates(
     policies: tuple[Policy, ...], scene: Scene, direction: Direction
-) -> Iterator[tuple[tuple[Edit, ...], str, World]]:
+) -> Iterator[tuple[tuple[Edit, ...], str]]:
+    """Changes that may do, with the rule that they are for."""
     labels = scene.subject(direction).party.known_labels
     for policy in policies:
         if not policy.subject.matches(labels):
             continue
         for rule in policy.rules(direction):
             name = f"{policy.title} {rule.where}"
-            for edits in islice(_edits(rule, scene, direction, name), _TRIED):
-                world: World = policies, scene
-                for edit in edits:
-                    world = edit.change(world)
-                yield edits, name, world
+            for edits in islice(_edits(rule, scene, direction, name), _TRIED_OF_A_RULE):
+                yield edits, name
 
 
 def _edits(rule: Rule, scene: Scene, direction: Direction, name: str) -> Iterator[tuple[Edit, ...]]:
