@@ -12,13 +12,13 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.rule import Rule
-from rich.table import Table
+import click
 
+from axoneme.cli.rows import table
 from axoneme.lab import Lab, Port, Settings
 from axoneme.lab.agents import end_agent, start_agent, wait_for_agents
 from axoneme.lab.manifests import apply
@@ -49,7 +49,6 @@ spec:
         - port: {ECHO}
           protocol: UDP
 """
-console = Console(highlight=False)
 
 SERVE = f"""
 import socket, threading
@@ -137,20 +136,22 @@ class Demo:
     def table(self, expected: set[str]) -> None:
         """Show who reaches web, or which policy refuses, and check that it is as expected."""
         columns = [f"web, {address}" for address in self.web.addresses]
-        table = Table("FROM", *columns, box=None, header_style="bold", pad_edge=False)
-        wrong = []
+        wrong, rows = [], []
         for asker in self.askers:
-            cells = []
+            row = {"FROM": asker}
             for family, answered in enumerate(self.answers(asker)):
                 said = self.why(asker, family)
                 policies = [one["policy"] for one in (said["refusal"] or {}).get("policies", ())]
-                refusing = f"[red]refused by {', '.join(policies)}[/]"
-                cells.append("[green]answers[/]" if answered else refusing)
+                row[columns[family]] = (
+                    "answers" if answered else f"refused by {', '.join(policies)}"
+                )
                 agree = answered == (said["verdict"] == "allowed") == (asker in expected)
                 if not agree or not (answered or policies):
                     wrong.append(f"{asker} to {self.web.addresses[family]}: {said}")
-            table.add_row(asker, *cells)
-        console.print(table)
+            rows.append(row)
+        inks = {name: partial(coloured, name) for name in columns}
+        for line in table(rows, {name: name for name in ("FROM", *columns)}, inks):
+            click.echo(line)
         expect(not wrong, "; ".join(wrong))
 
     def stream(self, pod: str, family: int) -> subprocess.Popen[str]:
@@ -164,15 +165,20 @@ class Demo:
         """End each node's agent as a crash would, and bring it back."""
         for node in self.lab.nodes:
             end_agent(node)
-            console.print(f"  the agent of {node.name} is killed")
+            click.echo(f"  the agent of {node.name} is killed")
             time.sleep(0.5)
             expect(self.answers("shop-2") == [True, True], "new connections pass meanwhile")
             expect(self.answers("guest-2") == [False, False], "the policy holds meanwhile")
             started = time.monotonic()
             start_agent(node)
             wait_for_agents([node])
-            console.print(f"  it is back after {time.monotonic() - started:.1f} s")
+            click.echo(f"  it is back after {time.monotonic() - started:.1f} s")
             time.sleep(0.5)
+
+
+def coloured(column: str, row: dict[str, str], text: str) -> str:
+    """A cell of the table, green where web answers."""
+    return click.style(text, fg="green" if row[column] == "answers" else "red")
 
 
 def run(place: Place, *words: str) -> str:
@@ -193,19 +199,18 @@ def wait(condition: Any, what: str, seconds: float = 20.0) -> None:
 def expect(fact: bool, what: str) -> None:
     """End the demo if something is not as it says."""
     if not fact:
-        console.print(f"[bold red]not as it should be: {what}[/]")
+        click.secho(f"not as it should be: {what}", fg="red", bold=True)
         sys.exit(1)
 
 
 def title(text: str) -> None:
     """A step's heading."""
-    console.print(Rule(text, align="left"))
+    click.secho(f"\n── {text}", fg="green")
 
 
 def show(lab: Lab, *words: str) -> None:
     """Run the command and let it print."""
-    console.print(f"[bold]$ axoneme lab {' '.join(words)} --name {lab.name}[/]")
-    sys.stdout.flush()
+    click.secho(f"$ axoneme lab {' '.join(words)} --name {lab.name}", bold=True)
     line = [sys.executable, "-m", "axoneme", "lab", *words, "--name", lab.name]
     subprocess.run(line, check=True)
 
@@ -239,7 +244,7 @@ def steps(lab: Lab) -> Iterator[subprocess.Popen[Any]]:
     demo.kill_agents()
     for stream in streams:
         sent, lost = map(int, stream.communicate("")[0].split())
-        console.print(f"Datagrams sent {sent}: [bold]{lost} lost[/]")
+        click.echo(f"Datagrams sent {sent}: {click.style(f'{lost} lost', bold=True)}")
         expect(sent > 0 and lost == 0, "no datagram is lost")
 
     title("The policy is what it was")
@@ -256,7 +261,7 @@ def main() -> None:
             undo.callback(process.wait)
             undo.callback(process.kill)
     expect(not lab.directory.exists(), "nothing is left")
-    console.print("[bold green]done: nothing is left[/]")
+    click.secho("done: nothing is left", fg="green", bold=True)
 
 
 if __name__ == "__main__":

@@ -17,18 +17,20 @@ from pathlib import Path
 from subprocess import SubprocessError
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.table import Table
+import click
 from tests.bench import machine
 from tests.bench.measure import QUICK
 from tests.bench.results import BenchError
 
+from axoneme.cli.rows import table
 from axoneme.errors import AxonemeError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tests.bench.results import Result
+
+    from axoneme.cli.rows import Columns, Row
 
 OUT = Path("build/bench.json")
 _PREFIX = "bench_"
@@ -49,11 +51,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except (BenchError, AxonemeError, OSError, SubprocessError) as error:
             failures[name] = f"{type(error).__name__}: {error}"
             print(f"failed: {failures[name]}", file=sys.stderr)
-    Console().print(_table(results))
+    rows = [result.as_json() for result in results]
+    for line in table(rows, _COLUMNS, {"MET": _met_ink}):
+        click.echo(line)
     report = {
         "machine": before | {"load_after": machine.load()},
         "quick": options.quick,
-        "results": [result.as_json() for result in results],
+        "results": rows,
         "failures": failures,
     }
     OUT.parent.mkdir(exist_ok=True)
@@ -87,30 +91,27 @@ def _run(name: str) -> list[Result]:
     return results
 
 
-def _table(results: Sequence[Result]) -> Table:
-    table = Table(title="Benchmarks", title_justify="left", box=None, header_style="bold")
-    table.add_column("WHAT", overflow="fold")
-    table.add_column("VALUE", justify="right")
-    table.add_column("UNIT")
-    table.add_column("GOAL")
-    table.add_column("MET")
-    for result in results:
-        table.add_row(result.name, _number(result.value), result.unit, _goal(result), _met(result))
-    return table
-
-
 def _number(value: float) -> str:
     return f"{value:,.0f}" if value == int(value) or abs(value) >= 1000 else f"{value:.3g}"
 
 
-def _goal(result: Result) -> str:
-    if result.goal is None:
+def _goal(row: Row) -> str:
+    if row["goal"] is None:
         return ""
-    return f"{'at least' if result.at_least else 'at most'} {_number(result.goal)}"
+    return f"{'at least' if row['at_least'] else 'at most'} {_number(row['goal'])}"
 
 
-def _met(result: Result) -> str:
-    return {None: "", True: "[green]yes[/]", False: "[red]no[/]"}[result.met]
+def _met_ink(row: Row, text: str) -> str:
+    return click.style(text, fg={None: None, True: "green", False: "red"}[row["met"]])
+
+
+_COLUMNS: Columns = {
+    "WHAT": "name",
+    "VALUE": lambda row: f"{_number(row['value']):>10}",
+    "UNIT": "unit",
+    "GOAL": _goal,
+    "MET": "met",
+}
 
 
 if __name__ == "__main__":

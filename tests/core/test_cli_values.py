@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import click
 import pytest
-from rich.console import Console
+from click.testing import CliRunner
 
 from axoneme.cli._durations import Duration
+from axoneme.cli._options import print_value
 from axoneme.cli.plugins import _since
+from axoneme.cli.rows import table
 from axoneme.cli.views import findings_view
 
 
@@ -40,11 +42,27 @@ def test_runs_of_a_program_that_was_swapped_begin_anew():
     assert _since(before, before)["each"] is None
 
 
-def test_a_sentence_with_brackets_is_shown_as_it_is():
-    """An agent's words are no markup."""
-    console = Console(width=200)
-    row = {"subject": "node", "problem": "agent.uplinks[0] is [red]", "remedy": "mend [it]"}
-    with console.capture() as captured:
-        console.print(findings_view([row]))
-    assert "agent.uplinks[0] is [red]" in captured.get()
-    assert "do mend [it]" in captured.get()
+def test_a_table_is_a_line_a_row_and_colour_moves_no_column():
+    """However long a line is; what is not there is a dash, for awk."""
+    rows = [
+        {"name": "one", "state": "on", "note": "long " * 60},
+        {"name": "another", "state": "rejected", "note": None},
+    ]
+    columns = {"NAME": "name", "STATE": lambda row: row["state"].upper(), "NOTE": "note"}
+    plain = list(table(rows, columns))
+    assert [line[:24] for line in plain] == [
+        "NAME     STATE     NOTE",
+        "one      ON        long ",
+        "another  REJECTED  -",
+    ]
+    inked = list(table(rows, columns, {"STATE": lambda row, text: click.style(text, fg="red")}))
+    assert inked != plain
+    assert list(map(click.unstyle, inked)) == plain
+
+
+@pytest.mark.parametrize(("variable", "colour"), [("", True), ("1", False)])
+def test_colour_is_left_out_where_nobody_wants_it(monkeypatch, variable, colour):
+    """NO_COLOR, as everywhere."""
+    monkeypatch.setenv("NO_COLOR", variable)
+    command = click.Command("well", callback=lambda: print_value([], "table", findings_view))
+    assert ("\x1b[" in CliRunner().invoke(command, color=True).output) is colour

@@ -6,10 +6,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from axoneme.cli._rows import Columns, Row
+    from axoneme.cli.rows import Columns, Row
 
 
-def _lanes(stages: dict[str, list[str]]) -> str:
+def filled_lanes(stages: dict[str, list[str]]) -> str:
+    """The stages of a trunk that are filled, each with its plugins in order."""
     return _stages({stage: plugins for stage, plugins in stages.items() if plugins})
 
 
@@ -80,7 +81,7 @@ LANES: Columns = {
     "DEVICE": "device",
     "TRUNK": "trunk",
     "PROGRAM": "program",
-    "LANES": lambda row: _lanes(row["stages"]),
+    "LANES": lambda row: filled_lanes(row["stages"]),
 }
 
 STAGES: Columns = LANES | {"LANES": lambda row: _stages(row["stages"])}

@@ -3,98 +3,81 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Group
-from rich.markup import escape
-from rich.padding import Padding
-from rich.text import Text
+import click
 
-from axoneme.cli.views import new_table
+from axoneme.cli.rows import table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from rich.console import RenderableType
+    from axoneme.cli.rows import Columns, Row
 
-    from axoneme.cli._check_report import ConstantReport, ObjectReport, Report, TrunkReport
+_STAGES: Columns = {
+    "STAGE": "name",
+    "LANES ALONE": lambda row: ", ".join(row["alone"]),
+    "WITH ALL": lambda row: ", ".join(row["with_all"]),
+    "STACK": lambda row: f"{row['stack']} B",
+    "HELPERS": lambda row: ", ".join(row["helpers"]),
+}
+
+_PROGRAMS: Columns = {"PROGRAM": "name", "ATTACHED TO": "attach", "INSTRUCTIONS": "instructions"}
+
+_MAPS: Columns = {
+    "MAP": "name",
+    "TYPE": "type",
+    "KEY": lambda row: f"{row['key']} B",
+    "VALUE": lambda row: f"{row['value']} B",
+    "ENTRIES": "entries",
+    "LAYOUT": lambda row: f"{row['layout']}, {row['hash']}" if row["hash"] else "no codec",
+}
+
+_REASONS: Columns = {"REASON": "name", "BYTES": "size", "MEANING": "text"}
+
+_KNOBS: Columns = {"KNOB": "name", "BYTES": "size", "MEANING": "text"}
+
+_TRUNKS: Columns = {
+    "TRUNK": "name",
+    "CORE": "core",
+    "ALONE": lambda row: _with_difference(row["alone"], row["core"]),
+    "THE OTHERS": "others",
+    "WITH ALL": lambda row: _with_difference(row["with_all"], row["others"]),
+}
 
 
-def check_view(report: Report) -> RenderableType:
+def check_view(report: dict[str, Any]) -> Iterator[str]:
     """Everything, problems last: that is where a terminal ends."""
-    beside = f", beside {', '.join(report.others)}" if report.others else ""
-    name = f"{report.plugin} ({report.distribution})" if report.distribution else report.plugin
-    head = f"{name} on kernel {report.kernel}{beside}"
-    parts: list[RenderableType] = [Text(head)]
-    for one in report.objects:
-        parts += [Text(f"\n{one.name}, by {one.loader}", style="bold")]
-        parts += [Padding(part, (0, 0, 0, 2)) for part in _object(one)]
-    if report.trunks:
-        parts += [Text("\ninstructions processed", style="bold")]
-        parts += [Padding(_trunks(report.trunks), (0, 0, 0, 2))]
-    parts += [Text(f"\nwrong: {problem}", style="red") for problem in report.problems]
-    if not report.problems:
-        parts.append(Text("\nnothing is wrong", style="green"))
-    return Group(*parts)
+    name, others = report["plugin"], ", ".join(report["others"])
+    if report["distribution"]:
+        name += f" ({report['distribution']})"
+    yield f"{name} on kernel {report['kernel']}" + (f", beside {others}" if others else "")
+    for one in report["objects"]:
+        yield from _part(f"{one['name']}, by {one['loader']}", _object(one))
+    if report["trunks"]:
+        yield from _part("instructions processed", table(report["trunks"], _TRUNKS))
+    yield ""
+    for problem in report["problems"]:
+        yield click.style(f"wrong: {problem}", fg="red")
+    if not report["problems"]:
+        yield click.style("nothing is wrong", fg="green")
 
 
-def _object(one: ObjectReport) -> Iterator[RenderableType]:
-    if one.stages:
-        yield _stages(one)
-    if one.programs:
-        made = new_table("", "PROGRAM", "ATTACHED TO", "INSTRUCTIONS")
-        for program in one.programs:
-            made.add_row(program.name, program.attach, str(program.instructions))
-        yield made
-    if one.maps:
-        yield _maps(one)
-    if one.borrowed:
-        yield Text(f"core's maps: {', '.join(one.borrowed)}")
-    if one.reasons:
-        yield _constants("REASON", one.reasons)
-    if one.knobs:
-        yield _constants("KNOB", one.knobs)
+def _part(title: str, lines: Iterable[str]) -> Iterator[str]:
+    yield ""
+    yield click.style(title, bold=True)
+    yield from (f"  {line}" for line in lines)
 
 
-def _stages(one: ObjectReport) -> RenderableType:
-    made = new_table("", "STAGE", "LANES ALONE", "WITH ALL", "STACK", "HELPERS")
-    for stage in one.stages:
-        lanes = (", ".join(stage.alone), ", ".join(stage.with_all))
-        made.add_row(stage.name, *lanes, f"{stage.stack} B", ", ".join(stage.helpers))
-    return made
-
-
-def _maps(one: ObjectReport) -> RenderableType:
-    made = new_table("", "MAP", "TYPE", "KEY", "VALUE", "ENTRIES", "LAYOUT")
-    for each in one.maps:
-        layout = f"{each.layout}, {each.hash}" if each.hash else "no codec"
-        sizes = (f"{each.key} B", f"{each.value} B", str(each.entries))
-        made.add_row(each.name, each.type, *sizes, layout)
-    return made
-
-
-def _constants(what: str, constants: tuple[ConstantReport, ...]) -> RenderableType:
-    made = new_table("", what, "BYTES", "MEANING")
-    for constant in constants:
-        made.add_row(constant.name, str(constant.size), escape(constant.text))
-    return made
-
-
-def _trunks(trunks: tuple[TrunkReport, ...]) -> RenderableType:
-    made = new_table("", "TRUNK", "CORE", "ALONE", "THE OTHERS", "WITH ALL")
-    for trunk in trunks:
-        made.add_row(
-            trunk.name,
-            _number(trunk.core),
-            _with_difference(trunk.alone, trunk.core),
-            _number(trunk.others),
-            _with_difference(trunk.with_all, trunk.others),
-        )
-    return made
-
-
-def _number(count: int | None) -> str:
-    return "-" if count is None else str(count)
+def _object(one: Row) -> Iterator[str]:
+    for key, columns in (("stages", _STAGES), ("programs", _PROGRAMS), ("maps", _MAPS)):
+        if one[key]:
+            yield from table(one[key], columns)
+    if one["borrowed"]:
+        yield f"core's maps: {', '.join(one['borrowed'])}"
+    for key, columns in (("reasons", _REASONS), ("knobs", _KNOBS)):
+        if one[key]:
+            yield from table(one[key], columns)
 
 
 def _with_difference(count: int | None, before: int | None) -> str:

@@ -5,18 +5,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rich.markup import escape
+import click
 
-from axoneme.cli.views import new_table
+from axoneme.cli.rows import table
 from axoneme.config.editing import spelled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from rich.table import Table
-
+    from axoneme.cli.rows import Columns, Row
     from axoneme.config import Setting
     from axoneme.config.editing import ConfigFile
+
+_COLUMNS: Columns = {
+    "KEY": "key",
+    "VALUE": lambda row: spelled(row["value"]),
+    "LINE": lambda row: str(row["line"]) if row["written"] else "default",
+    "CHANGES BY": "effect",
+}
 
 
 def rows_of(file: ConfigFile, settings: Iterable[Setting]) -> list[dict[str, Any]]:
@@ -39,17 +45,10 @@ def rows_of(file: ConfigFile, settings: Iterable[Setting]) -> list[dict[str, Any
     return rows
 
 
-def config_table(rows: Sequence[dict[str, Any]]) -> Table:
+def config_view(rows: Sequence[Row]) -> Iterator[str]:
     """What the file says stands out; the rest are defaults."""
-    table = new_table("Configuration", "KEY", "VALUE", "LINE", "CHANGES BY")
-    table.columns[0].no_wrap = True
-    for row in rows:
-        said = bool(row["written"])
-        value = escape(spelled(row["value"]))
-        table.add_row(
-            row["key"],
-            value if said else f"[dim]{value}[/]",
-            str(row["line"]) if said else "[dim]default[/]",
-            row["effect"],
-        )
-    return table
+    return table(rows, _COLUMNS, {"VALUE": _default_ink, "LINE": _default_ink})
+
+
+def _default_ink(row: Row, text: str) -> str:
+    return text if row["written"] else click.style(text, dim=True)

@@ -15,9 +15,9 @@ _VERDICTS = {"drop": "red", "redirect": "green", "pass": "green"}
 _INDENT = " " * 40
 
 
-def explain_view(answer: dict[str, Any]) -> str:
+def explain_view(answer: dict[str, Any]) -> Iterator[str]:
     """Everything on the packet's way, and what came of it last: that is where a terminal ends."""
-    return "\n".join(line.rstrip() for line in _lines(answer))
+    return (line.rstrip() for line in _lines(answer))
 
 
 def _lines(answer: dict[str, Any]) -> Iterator[str]:

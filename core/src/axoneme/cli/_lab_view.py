@@ -5,44 +5,42 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Group
-from rich.markup import escape
+import click
 
-from axoneme.cli.views import new_table
+from axoneme.cli.views import section
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator
 
-    from rich.console import RenderableType
-    from rich.table import Table
+    from axoneme.cli.rows import Columns, Row
+
+_NODES: Columns = {
+    "NAME": "name",
+    "AGENT": lambda row: str(row["pid"] or "none"),
+    "ENDPOINTS": "endpoints",
+    "ADDRESSES": lambda row: " ".join(row["addresses"]),
+}
+
+_PODS: Columns = {
+    "NAMESPACE": "namespace",
+    "NAME": "name",
+    "NODE": "node",
+    "ADDRESSES": lambda row: " ".join(row["addresses"]),
+    "LABELS": lambda row: " ".join(f"{key}={value}" for key, value in row["labels"].items()),
+}
 
 
-def lab_view(lab: dict[str, Any]) -> RenderableType:
+def lab_view(lab: dict[str, Any]) -> Iterator[str]:
     """Nodes, pods, and problems last."""
     plugins = " ".join(lab["plugins"]) or "no plugins"
-    head = f"lab {lab['name']}: {lab['routing-mode']} routing, {plugins}, {lab['directory']}"
-    outside = f"outside: {' '.join(lab['outside']['addresses'])}"
-    problems = [
-        f"[red]problem[/] {node['name']}: {escape(text)}"
-        for node in lab["nodes"]
-        for text in node["problems"]
-    ]
-    return Group(head, _nodes(lab["nodes"]), _pods(lab["pods"]), outside, *problems)
+    yield f"lab {lab['name']}: {lab['routing-mode']} routing, {plugins}, {lab['directory']}"
+    yield f"outside: {' '.join(lab['outside']['addresses'])}"
+    yield from section("Nodes", lab["nodes"], _NODES, {"AGENT": _agent_ink})
+    yield from section("Pods", lab["pods"], _PODS)
+    for node in lab["nodes"]:
+        for text in node["problems"]:
+            yield f"{click.style('problem', fg='red')} {node['name']}: {text}"
 
 
-def _nodes(nodes: Sequence[dict[str, Any]]) -> Table:
-    table = new_table("Nodes", "NAME", "AGENT", "ENDPOINTS", "ADDRESSES")
-    for node in nodes:
-        agent = f"[green]{node['pid']}[/]" if node["pid"] else "[red]none[/]"
-        endpoints = "" if node["endpoints"] is None else str(node["endpoints"])
-        table.add_row(node["name"], agent, endpoints, " ".join(node["addresses"]))
-    return table
-
-
-def _pods(pods: Sequence[dict[str, Any]]) -> Table:
-    table = new_table("Pods", "NAMESPACE", "NAME", "NODE", "ADDRESSES", "LABELS")
-    for pod in pods:
-        labels = " ".join(f"{key}={value}" for key, value in pod["labels"].items())
-        addresses = " ".join(pod["addresses"])
-        table.add_row(pod["namespace"], pod["name"], pod["node"], addresses, escape(labels))
-    return table
+def _agent_ink(row: Row, text: str) -> str:
+    return click.style(text, fg="green" if row["pid"] else "red")

@@ -10,7 +10,7 @@ from axoneme.model.labels import short_labels
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from axoneme.cli._rows import Columns, Row
+    from axoneme.cli.rows import Columns, Row
 
 
 def _enforced(direction: str) -> Callable[[Row], str]:

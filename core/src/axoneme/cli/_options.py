@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from axoneme.agent.client import ask
 from axoneme.defaults import CONFIG_FILE, RUN_DIR
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 config_option = click.option(
     "--config",
@@ -77,11 +78,7 @@ def run_dir(config: Path) -> Path:
     return read_agent_config(config).run_dir
 
 
-def print_value(value: Any, output: str, view: Callable[[Any], Any]) -> None:
-    """Print a value as JSON, or as `view` makes something for rich of it."""
-    if output == "json":
-        click.echo(json.dumps(value, indent=2))
-        return
-    from rich.console import Console
-
-    Console(highlight=False).print(view(value))
+def print_value(value: Any, output: str, view: Callable[[Any], Iterable[str]]) -> None:
+    """Print a value as JSON, or the lines that `view` makes of it."""
+    text = json.dumps(value, indent=2) if output == "json" else "\n".join(view(value))
+    click.echo(text, color=False if os.environ.get("NO_COLOR") else None)

@@ -10,8 +10,8 @@ import click
 
 from axoneme.cli._groups import examples
 from axoneme.cli._options import config_option, output_option
-from axoneme.cli._rows import print_rows
 from axoneme.cli._words import pod_names
+from axoneme.cli.rows import print_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

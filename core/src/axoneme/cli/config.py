@@ -37,14 +37,14 @@ def config_group() -> None:
 @output_option("table", "json")
 def view(key: str, config: Path, output: str) -> None:
     """Show every key: its value, where that is from, and when a change takes effect."""
-    from axoneme.cli._config_view import config_table, rows_of
+    from axoneme.cli._config_view import config_view, rows_of
 
     file = _read(config)
     sections = {one.path[0] for one in file.settings}
     chosen = [s for s in file.settings if not key or s.path[0] == key]
     if key and key not in sections:
         chosen = [file.setting(key)]
-    print_value(rows_of(file, chosen), output, config_table)
+    print_value(rows_of(file, chosen), output, config_view)
 
 
 @config_group.command(

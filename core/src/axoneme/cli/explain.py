@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import click
 
 from axoneme.cli._groups import examples
-from axoneme.cli._options import ask_agent, config_option, output_option
+from axoneme.cli._options import ask_agent, config_option, output_option, print_value
 from axoneme.cli._words import pod_names
 
 if TYPE_CHECKING:
@@ -47,9 +46,6 @@ def explain(  # noqa: PLR0917 - options are named where they are given
     answer = ask_agent(
         config, "explain", source=source, target=target, version=version, protocol=kind
     )
-    if output == "json":
-        click.echo(json.dumps(answer, indent=2))
-        return
     from axoneme.cli._explain_view import explain_view
 
-    click.echo(explain_view(answer))
+    print_value(answer, output, explain_view)

@@ -9,14 +9,14 @@ import click
 
 from axoneme.cli._groups import examples
 from axoneme.cli._options import ask_agent, config_option, output_option
-from axoneme.cli._rows import print_row, print_rows
 from axoneme.cli._words import pod_names
+from axoneme.cli.rows import print_row, print_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from axoneme.cli._rows import Row
+    from axoneme.cli.rows import Row
 
 _formats = output_option("table", "json")
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from axoneme.cli._groups import examples
-from axoneme.cli._options import output_option
+from axoneme.cli._options import output_option, print_value
 from axoneme.errors import AxonemeError
 
 if TYPE_CHECKING:
@@ -62,7 +61,6 @@ def check(plugin: str, config: Path | None, output: str) -> None:
     The exit code is 1 if anything is wrong.
     """
     from attrs import asdict
-    from rich.console import Console
 
     from axoneme.cli._check import check_plugin
     from axoneme.cli._check_view import check_view
@@ -71,10 +69,7 @@ def check(plugin: str, config: Path | None, output: str) -> None:
     logging.getLogger("axoneme.host").setLevel(logging.ERROR)
     name, found = _find(plugin)
     report = check_plugin(name, found, config)
-    if output == "json":
-        click.echo(json.dumps(asdict(report), indent=2))
-    else:
-        Console(highlight=False).print(check_view(report))
+    print_value(asdict(report), output, check_view)
     raise click.exceptions.Exit(1 if report.problems else 0)
 
 

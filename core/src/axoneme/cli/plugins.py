@@ -40,9 +40,9 @@ def plugins(config: Path, output: str, cost: bool, cost_duration: float) -> None
     from axoneme.cli import views
 
     if cost:
-        print_value(_costs(config, cost_duration), output, views.cost_view)
+        print_value(_costs(config, cost_duration), output, views.costs_view)
     else:
-        print_value(ask_agent(config, "status")["plugins"], output, views.plugin_table)
+        print_value(ask_agent(config, "status")["plugins"], output, views.plugins_view)
 
 
 def _costs(config: Path, seconds: float) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from axoneme.cli._groups import examples
 from axoneme.cli._options import ask_agent, config_option, output_option, print_value
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _PAUSE = 0.2
@@ -70,13 +71,13 @@ def _waited(config: Path, seconds: float) -> dict[str, Any]:
         time.sleep(_PAUSE)
 
 
-def _view(found: dict[str, Any]) -> Any:
+def _view(found: dict[str, Any]) -> Iterator[str]:
     from axoneme.cli.views import status_view
 
     return status_view(found)
 
 
-def _brief_view(found: dict[str, Any]) -> Any:
+def _brief_view(found: dict[str, Any]) -> Iterator[str]:
     from axoneme.cli.views import findings_view
 
     return findings_view(found["findings"])

@@ -1,176 +1,160 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How values look on a terminal."""
+"""How the agent's answers look on a terminal, line by line."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Group
-from rich.markup import escape
-from rich.table import Table
+import click
+
+from axoneme.cli._bpf_columns import filled_lanes
+from axoneme.cli.rows import table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from rich.console import RenderableType
+    from axoneme.cli.rows import Columns, Inks, Row
 
-_COLOURS = {"on": "green", "off": "dim", "rejected": "red", "quarantined": "yellow"}
+_COLOURS = {"on": "green", "off": None, "rejected": "red", "quarantined": "yellow"}
+
+_PLUGINS: Columns = {
+    "NAME": "name",
+    "STATUS": "status",
+    "VERSION": "version",
+    "STAGES": lambda row: " ".join(row["stages"]),
+    "REASON": "reason",
+}
+
+_TRUNKS: Columns = {
+    "TRUNK": "name",
+    "VERIFIED": lambda row: f"{row['instructions']} insns",
+    "IN": lambda row: f"{row['microseconds'] / 1e3:.1f} ms",
+    "STACK": lambda row: f"{sum(map(int, filter(None, row['stack'].split('+'))))} B",
+    "CODE": lambda row: f"{row['jited']} B",
+    "LANES": lambda row: filled_lanes(row["stages"]),
+}
+
+_ATTACHMENTS: Columns = {"PLACE": "place", "STATE": lambda row: row["drift"] or "attached"}
+
+#: The fullest first; of a map whose entries nobody counts only the size is known.
+_MAPS: Columns = {
+    "MAP": "name",
+    "USED": "used",
+    "OF": "max",
+    "PRESSURE": lambda row: "" if row["pressure"] is None else f"{row['pressure']:.1%}",
+}
+
+_ENDPOINTS: Columns = {
+    "ID": "id",
+    "NAME": "name",
+    "DEVICE": "device",
+    "IDENTITY": "identity",
+    "ADDRESSES": lambda row: " ".join(row["addresses"]),
+}
+
+_DROPS: Columns = {
+    "TRUNK": "trunk",
+    "REASON": lambda row: f"{row['text']} ({row['reason']}, {row['number']})",
+    "OWNER": "owner",
+    "PACKETS": "packets",
+    "BYTES": "bytes",
+}
+
+_PROGRAMS: Columns = {
+    "TRUNK": "name",
+    "PACKETS": "runs",
+    "NS EACH": lambda row: "" if row["each"] is None else f"{row['each']:.0f}",
+}
+
+_LANES: Columns = {"PLUGIN": "plugin", "TRUNK": "trunk", "STAGE": "stage", "NS": "nanoseconds"}
 
 
-def new_table(title: str, *columns: str) -> Table:
-    """A table in the one style of the command."""
-    table = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
+def section(
+    title: str, rows: Iterable[Row], columns: Columns, inks: Inks | None = None
+) -> Iterator[str]:
+    """A table with its title, behind an empty line."""
+    yield ""
+    yield click.style(title, bold=True)
+    yield from table(rows, columns, inks)
 
 
-def plugin_table(plugins: Sequence[dict[str, Any]]) -> Table:
+def plugins_view(plugins: Sequence[Row]) -> Iterator[str]:
     """A row a plugin."""
-    table = new_table("Plugins", "NAME", "STATUS", "VERSION", "STAGES", "REASON")
-    for row in plugins:
-        colour = _COLOURS[row["status"]]
-        table.add_row(
-            row["name"],
-            f"[{colour}]{row['status']}[/]",
-            row["version"],
-            " ".join(row["stages"]),
-            escape(row["reason"]),
-        )
-    return table
+    return table(plugins, _PLUGINS, {"STATUS": _plugin_ink})
 
 
-def trunk_table(trunks: Sequence[dict[str, Any]]) -> Table:
-    """A row a trunk: its stages in order, with who is linked in."""
-    table = new_table("Trunks", "TRUNK", "STAGES", "VERIFIED", "IN", "STACK", "CODE")
-    table.columns[1].overflow = "ellipsis"  # breaks between words
-    table.columns[1].min_width = 30
-    for row in trunks:
-        stages = " ".join(
-            f"[green]{name}\\[{','.join(plugins)}][/]" if plugins else f"[dim]{name}[/]"
-            for name, plugins in row["stages"].items()
-        )
-        table.add_row(
-            row["name"],
-            stages,
-            f"{row['instructions']} insns",
-            f"{row['microseconds'] / 1e3:.1f} ms",
-            f"{sum(map(int, filter(None, row['stack'].split('+'))))} B",
-            f"{row['jited']} B",
-        )
-    return table
+def _plugin_ink(row: Row, text: str) -> str:
+    return click.style(text, fg=_COLOURS[row["status"]])
 
 
-def drop_table(drops: Sequence[dict[str, Any]]) -> Table:
-    """A row a trunk and reason."""
-    table = new_table("Drops", "TRUNK", "REASON", "OWNER", "PACKETS", "BYTES")
-    for row in drops:
-        text = f"{escape(row['text'])} ({row['reason']}, {row['number']})"
-        table.add_row(row["trunk"], text, row["owner"], str(row["packets"]), str(row["bytes"]))
-    return table
+def _attachment_ink(row: Row, text: str) -> str:
+    return click.style(text, fg="red" if row["drift"] else "green")
 
 
-def endpoint_table(endpoints: Sequence[dict[str, Any]]) -> Table:
-    """A row an endpoint."""
-    table = new_table("Endpoints", "ID", "NAME", "DEVICE", "IDENTITY", "ADDRESSES")
-    for row in endpoints:
-        addresses = " ".join(row["addresses"])
-        table.add_row(str(row["id"]), row["name"], row["device"], str(row["identity"]), addresses)
-    return table
+def _maps(maps: dict[str, Row]) -> list[Row]:
+    rows = [{"name": name, **row} for name, row in maps.items()]
+    return sorted(rows, key=lambda row: -(row["pressure"] or 0))
 
 
-def network_lines(network: dict[str, Any]) -> list[str]:
+def _network(network: dict[str, Any]) -> Iterator[str]:
     """How other nodes' pods are reached, and how long a packet to them may be."""
     nodes, mtu = network["nodes"], network["mtu"]
     to = f"to {', '.join(nodes)}" if nodes else "no other node"
     via = f" over {', '.join(network['uplinks'])}" if network["uplinks"] else ""
-    return [
-        escape(f"network {network['mode']}, {to}{via}"),
-        escape(f"mtu {mtu['route']}: {'; '.join(mtu['budget'])}"),
-    ]
+    yield f"network {network['mode']}, {to}{via}"
+    yield f"mtu {mtu['route']}: {'; '.join(mtu['budget'])}"
 
 
-def node_lines(node: dict[str, Any]) -> list[str]:
+def _node(node: dict[str, Any]) -> Iterator[str]:
     """Who the node is in its cluster, and how many addresses its pods have."""
-    lines = [
-        f"node {node['name']} ({node['id']}) of {node['cluster']}: {_words(node['addresses'])}"
-    ]
-    lines += [f"pods {p['network']}, {p['used']} of {p['size']} in use" for p in node["pools"]]
-    return [escape(line) for line in lines]
+    addresses = " ".join(node["addresses"]) or "no addresses"
+    yield f"node {node['name']} ({node['id']}) of {node['cluster']}: {addresses}"
+    for pool in node["pools"]:
+        yield f"pods {pool['network']}, {pool['used']} of {pool['size']} in use"
 
 
-def _words(words: Sequence[str]) -> str:
-    return " ".join(words) or "no addresses"
-
-
-def attachment_table(attachments: Sequence[dict[str, str]]) -> Table:
-    """A row a place that a program of ours is attached to."""
-    table = new_table("Attachments", "PLACE", "STATE")
-    for row in attachments:
-        state = f"[red]{escape(row['drift'])}[/]" if row["drift"] else "[green]attached[/]"
-        table.add_row(escape(row["place"]), state)
-    return table
-
-
-def map_table(maps: dict[str, dict[str, Any]]) -> Table:
-    """A row a map whose entries are counted, the fullest first; of the others only their size."""
-    table = new_table("Maps", "MAP", "USED", "OF", "PRESSURE")
-    for name, row in sorted(maps.items(), key=lambda item: -(item[1]["pressure"] or 0)):
-        counted = row["pressure"] is not None
-        share = f"{row['pressure']:.1%}" if counted else ""
-        table.add_row(name, str(row["used"]) if counted else "", str(row["max"]), share)
-    return table
-
-
-def error_lines(errors: Sequence[dict[str, Any]], told: set[str]) -> list[str]:
+def _errors(errors: Sequence[Row], told: set[str]) -> Iterator[str]:
     """What has happened, and is not among what is wrong now."""
-    return [
-        f"[yellow]{timedelta(seconds=round(row['seconds']))} ago[/] {escape(row['text'])}"
-        for row in errors
-        if row["text"] not in told
-    ]
+    for row in errors:
+        if row["text"] not in told:
+            ago = click.style(f"{timedelta(seconds=round(row['seconds']))} ago", fg="yellow")
+            yield f"{ago} {row['text']}"
 
 
-def findings_view(findings: Sequence[dict[str, str]]) -> RenderableType:
+def findings_view(findings: Sequence[Row]) -> Iterator[str]:
     """What is wrong, each with what to do."""
     if not findings:
-        return "[green]all is well[/]"
-    return Group(
-        *(
-            f"[red]{escape(row['subject'])}[/] {escape(row['problem'])}\n"
-            f"  [bold]do[/] {escape(row['remedy'])}"
-            for row in findings
-        )
-    )
+        yield click.style("all is well", fg="green")
+    for row in findings:
+        yield f"{click.style(row['subject'], fg='red')} {row['problem']}"
+        yield f"  {click.style('do', bold=True)} {row['remedy']}"
 
 
-def cost_view(costs: dict[str, Any]) -> RenderableType:
+def costs_view(costs: dict[str, Any]) -> Iterator[str]:
     """What programs took of packets that came by, and plugins of probes."""
-    programs = new_table(f"Programs, for {costs['seconds']:g} s", "TRUNK", "PACKETS", "NS EACH")
-    for row in costs["programs"]:
-        each = "" if row["each"] is None else f"{row['each']:.0f}"
-        programs.add_row(row["name"], str(row["runs"]), each)
-    lanes = new_table("Plugins, of a probe", "PLUGIN", "TRUNK", "STAGE", "NS")
-    for row in sorted(costs["lanes"], key=lambda row: row["plugin"]):
-        lanes.add_row(row["plugin"], row["trunk"], row["stage"], str(row["nanoseconds"]))
-    note = "" if costs["lanes"] else "there is no pod here that a probe could be of"
-    return Group(programs, lanes, note)
+    yield click.style(f"Programs, for {costs['seconds']:g} s", bold=True)
+    yield from table(costs["programs"], _PROGRAMS)
+    lanes = sorted(costs["lanes"], key=lambda row: row["plugin"])
+    yield from section("Plugins, of a probe", lanes, _LANES)
+    if not lanes:
+        yield "there is no pod here that a probe could be of"
 
 
-def status_view(status: dict[str, Any]) -> RenderableType:
+def status_view(status: dict[str, Any]) -> Iterator[str]:
     """Everything, problems last: that is where a terminal ends."""
     findings = status["findings"]
-    return Group(
-        f"agent {status['pid']}, {status['seconds']:.0f} s, kernel {status['kernel']}",
-        *node_lines(status["node"]),
-        *network_lines(status["network"]),
-        plugin_table(status["plugins"]),
-        trunk_table(status["trunks"]),
-        attachment_table(status["attachments"]),
-        map_table(status["maps"]),
-        endpoint_table(status["endpoints"]),
-        drop_table(status["drops"]),
-        *error_lines(status["errors"], {row["problem"] for row in findings}),
-        findings_view(findings),
+    yield f"agent {status['pid']}, {status['seconds']:.0f} s, kernel {status['kernel']}"
+    yield from _node(status["node"])
+    yield from _network(status["network"])
+    yield from section("Plugins", status["plugins"], _PLUGINS, {"STATUS": _plugin_ink})
+    yield from section("Trunks", status["trunks"], _TRUNKS)
+    yield from section(
+        "Attachments", status["attachments"], _ATTACHMENTS, {"STATE": _attachment_ink}
     )
+    yield from section("Maps", _maps(status["maps"]), _MAPS)
+    yield from section("Endpoints", status["endpoints"], _ENDPOINTS)
+    yield from section("Drops", status["drops"], _DROPS)
+    yield ""
+    yield from _errors(status["errors"], {row["problem"] for row in findings})
+    yield from findings_view(findings)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rows of plain values as a table or as JSON, printed as they come: there may be a million.
 
-A table is for eyes, grep and awk: a line a row, and never folded.
+A table is for eyes, grep and awk: a line a row, and never folded. Whoever asks waits for this
+module's imports, so there are few.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ Row: TypeAlias = dict[str, Any]
 #: By their headers: a key of the row, or a function of it.
 Columns: TypeAlias = dict[str, str | Callable[[Row], str]]
 
+#: By the header of their column, what colours a cell: a function of the row and the padded text.
+Inks: TypeAlias = dict[str, Callable[[Row, str], str]]
+
 #: So many rows say how wide the columns are.
 _MEASURED = 1000
 _GAP = "  "
@@ -32,7 +36,7 @@ def print_rows(
     output: str,
 ) -> None:
     """Print rows: as JSON all they have; as a table columns, each by its key or a function."""
-    lines = _json(rows) if output == "json" else _table(rows, columns)
+    lines = _json(rows) if output == "json" else table(rows, columns)
     for line in lines:  # click.echo would flush each
         sys.stdout.write(f"{line}\n")
 
@@ -64,17 +68,25 @@ def _json(rows: Iterable[Row]) -> Iterator[str]:
     yield "]"
 
 
-def _table(
-    rows: Iterable[Row],
-    columns: Columns,
-) -> Iterator[str]:
+def table(rows: Iterable[Row], columns: Columns, inks: Inks | None = None) -> Iterator[str]:
+    """The lines of a table: the headers, and a line a row."""
     sources = tuple(columns.values())
-    cells = ([_cell(row, source) for source in sources] for row in rows)
-    head = [list(columns), *islice(cells, _MEASURED)]
-    widths = [max(map(len, column)) for column in zip(*head, strict=True)]
-    for row in chain(head, cells):
-        padded = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
-        yield _GAP.join(padded).rstrip()
+    painters = {place: inks[name] for place, name in enumerate(columns) if inks and name in inks}
+    cells = ((row, [_cell(row, source) for source in sources]) for row in rows)
+    head = list(islice(cells, _MEASURED))
+    named = zip(columns, *(texts for _, texts in head), strict=True)
+    widths = [max(map(len, column)) for column in named]
+    widths[-1] = 0  # nothing stands behind it
+    yield _GAP.join(_padded(columns, widths))
+    for row, texts in chain(head, cells):
+        padded = _padded(texts, widths)
+        for place, paint in painters.items():
+            padded[place] = paint(row, padded[place])
+        yield _GAP.join(padded)
+
+
+def _padded(texts: Iterable[str], widths: list[int]) -> list[str]:
+    return [f"{text:<{width}}" for text, width in zip(texts, widths, strict=True)]
 
 
 def _cell(row: Row, source: str | Callable[[Row], str]) -> str:
