@@ -96,6 +96,11 @@ def test_a_refused_reload_is_an_error(agent):
         assert "did you mean 'forward'?" in command(agent, "reload", fails=1)
 
 
+def counted(agent, name):
+    """How many rows of a map the agent has counted last."""
+    return agent.ask("status")["maps"][name]["used"]
+
+
 def brief(agent, fails=0, *words):
     """What is wrong, in one line."""
     line = [sys.executable, "-m", "axoneme", "status", "--brief", *words]
@@ -111,6 +116,7 @@ def test_status_says_that_all_is_well(agent):
     agent.configure(["tc"], 'cluster-pool-ipv4-cidr = ["10.77.0.0/16"]\nnode-name = "attic"\n')
     with agent:
         pod = agent.add_pod("web")
+        agent.wait_for(lambda: counted(agent, "endpoints") == 2, "the maps to be counted")
         status = json.loads(command(agent, "status", "-o", "json"))
         assert (status["ok"], status["findings"], status["errors"]) == (True, [], [])
         assert (status["node"]["name"], status["node"]["cluster"]) == ("attic", "default")
@@ -124,10 +130,13 @@ def test_status_says_that_all_is_well(agent):
         endpoints = status["maps"]["endpoints"]
         assert (endpoints["used"], endpoints["max"]) == (2, 65536)
         assert endpoints["pressure"] == pytest.approx(2 / 65536)
-        assert status["maps"]["runtime"]["pressure"] is None
+        assert 0 <= endpoints["seconds"] < 60
+        runtime = status["maps"]["runtime"]
+        assert (runtime["max"], runtime["pressure"], runtime["seconds"]) == (1, None, None)
         assert brief(agent) == "all is well"
         shown = command(agent, "status")
         assert "node attic (1) of default" in shown
+        assert any(line.split()[:3] == ["endpoints", "2", "65536"] for line in shown.splitlines())
         assert "all is well" in shown
 
 
@@ -140,6 +149,7 @@ def test_what_is_wrong_comes_with_what_to_do(agent):
     )
     with agent:
         agent.add_pod("web")
+        agent.wait_for(lambda: counted(agent, "endpoints") == 2, "the maps to be counted")
         told = brief(agent, fails=1)
     assert "plugin tcc is not in effect" in told
     assert "is not installed: did you mean 'tc'?" in told

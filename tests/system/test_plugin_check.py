@@ -158,7 +158,7 @@ def test_axoneme_fill_has_the_plugins_maps():
     seen = []
 
     def fill(datapath):
-        seen.append(datapath.maps.usage()["good_map"].max_entries)
+        seen.append(datapath.maps.sizes()["good_map"].max_entries)
 
     report = check(fake_plugin("good", plugin_object(GOOD, "good"), axoneme_fill=fill))
     assert report.problems == ()

@@ -7,14 +7,14 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from attrs import asdict, evolve
+from attrs import asdict
 
 from axoneme.agent.findings import find_problems
 from axoneme.datapath import trunk
 from axoneme.errors import AxonemeError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from axoneme.agent.agent import Agent
     from axoneme.agent.cluster import Cluster
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def describe(agent: Agent) -> dict[str, Any]:
     """The whole status, as JSON takes it."""
     datapath = agent.engine.datapath
-    usage = measure_maps(agent)
+    usage = agent.filling.usage
     findings = find_problems(agent, usage)
     return {
         "ok": not findings,
@@ -61,10 +61,7 @@ def describe(agent: Agent) -> dict[str, Any]:
             for drop in datapath.drops()
         ],
         "attachments": describe_attachments(datapath),
-        "maps": {
-            name: {"used": one.used, "max": one.max_entries, "pressure": one.pressure}
-            for name, one in usage.items()
-        },
+        "maps": describe_maps(usage),
         "drift": [str(drift) for drift in datapath.drift()],
         "events": agent.observing.describe(),
         "problems": agent.notes.problems,
@@ -76,13 +73,18 @@ def describe(agent: Agent) -> dict[str, Any]:
     }
 
 
-def measure_maps(agent: Agent) -> dict[str, Usage]:
-    """How full the maps are; of conntrack, what its last collection left."""
-    usage = agent.engine.datapath.maps.usage()
-    collected = agent.collecting.last
-    if collected is not None and "conntrack" in usage:
-        usage["conntrack"] = evolve(usage["conntrack"], used=collected.live)
-    return usage
+def describe_maps(usage: Mapping[str, Usage]) -> dict[str, dict[str, Any]]:
+    """How full the maps were, and how many seconds ago they were counted."""
+    now = time.monotonic()
+    return {
+        name: {
+            "used": one.used,
+            "max": one.max_entries,
+            "pressure": one.pressure,
+            "seconds": None if one.counted is None else round(now - one.counted, 1),
+        }
+        for name, one in usage.items()
+    }
 
 
 def describe_node(cluster: Cluster) -> dict[str, Any]:

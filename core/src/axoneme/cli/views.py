@@ -43,6 +43,7 @@ _MAPS: Columns = {
     "USED": "used",
     "OF": "max",
     "PRESSURE": lambda row: "" if row["pressure"] is None else f"{row['pressure']:.1%}",
+    "COUNTED": lambda row: "" if row["seconds"] is None else f"{row['seconds']:.0f} s ago",
 }
 
 _ENDPOINTS: Columns = {

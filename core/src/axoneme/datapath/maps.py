@@ -13,7 +13,7 @@ from axoneme.errors import DatapathError, LayoutMismatch, nearest
 from .images import shared_codec
 from .pins import mismatch, pin, pin_name
 from .tables import Layout, Table
-from .usage import usage_of
+from .usage import size_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -164,9 +164,9 @@ class Maps:
         """The maps that there are."""
         return tuple(sorted(self._newest()))
 
-    def usage(self) -> dict[str, Usage]:
-        """How full each map is, by name."""
-        return {name: usage_of(self.descriptor(name)) for name in self.names}
+    def sizes(self) -> dict[str, Usage]:
+        """What each map has room for, by name; how full they are, a `FillReader` counts."""
+        return {name: size_of(self.descriptor(name)) for name in self.names}
 
     def known(self, name: str) -> list[MapDeclaration]:
         """The layouts of a map that are in use here."""

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from axoneme._bpf import ffi, lib
 
@@ -14,7 +15,7 @@ from ._kernel import check, map_info
 if TYPE_CHECKING:
     from ._kernel import MapInfo
 
-#: A bigger map is not walked, only to say how full it is: that takes longer than people wait.
+#: A bigger map is not walked, only to say how full it is: its rows are copied for that.
 _MOST = 1 << 17
 _BATCH = 4096
 _PER_CPU = {lib.BPF_MAP_TYPE_PERCPU_HASH, lib.BPF_MAP_TYPE_LRU_PERCPU_HASH}
@@ -27,11 +28,13 @@ class Usage:
     """Entries of a map: `used` is None where nobody counted, or every entry is always there.
 
     One that is `evicting` forgets old entries when it is full; any other refuses new ones.
+    `counted` is the time.monotonic() of the count.
     """
 
     max_entries: int
     used: int | None = None
     evicting: bool = False
+    counted: float | None = None
 
     @property
     def pressure(self) -> float | None:
@@ -39,13 +42,18 @@ class Usage:
         return None if self.used is None else self.used / self.max_entries
 
 
-def usage_of(fd: int) -> Usage:
-    """Count the entries of a map."""
+def size_of(fd: int) -> Usage:
+    """What a map has room for; nothing is counted."""
     info = map_info(fd)
-    evicting = info.type in _EVICTING
+    return Usage(info.max_entries, evicting=info.type in _EVICTING)
+
+
+def usage_of(fd: int) -> Usage:
+    """Count the entries of a map, if it can be full and is not too big for that."""
+    info, usage = map_info(fd), size_of(fd)
     if info.type not in _FILLING | _EVICTING or info.max_entries > _MOST:
-        return Usage(info.max_entries, None, evicting)
-    return Usage(info.max_entries, _count(fd, info), evicting)
+        return usage
+    return evolve(usage, used=_count(fd, info), counted=time.monotonic())
 
 
 def _count(fd: int, info: MapInfo) -> int:

@@ -61,7 +61,7 @@ class _Collector:
         parts = (
             _packets(datapath),
             _programs(agent),
-            _maps(agent.filling.fill),
+            _maps(agent.filling.usage),
             _cluster(agent.cluster),
             agent.measures.families(),
         )
@@ -126,9 +126,10 @@ def _programs(agent: Agent) -> Iterator[tuple[str, _Samples]]:
     yield "cilium_version", [((__version__, "", os.uname().machine), 1)]
 
 
-def _maps(fill: Mapping[str, Usage]) -> Iterator[tuple[str, _Samples]]:
-    yield "cilium_bpf_map_pressure", [((name,), one.pressure) for name, one in fill.items()]
-    yield "cilium_bpf_map_capacity", [((name,), one.max_entries) for name, one in fill.items()]
+def _maps(usage: Mapping[str, Usage]) -> Iterator[tuple[str, _Samples]]:
+    counted = [(name, one) for name, one in usage.items() if one.pressure is not None]
+    yield "cilium_bpf_map_pressure", [((name,), one.pressure) for name, one in counted]
+    yield "cilium_bpf_map_capacity", [((name,), one.max_entries) for name, one in counted]
 
 
 def _cluster(cluster: Cluster) -> Iterator[tuple[str, _Samples]]:

@@ -59,6 +59,8 @@ class Measures:
     collect_seconds: Durations = field(factory=Durations, init=False)
     collect_interval: float = field(default=FIRST_INTERVAL, init=False)
     last_collection: Collection | None = field(default=None, init=False)
+    #: The time.monotonic() of its end.
+    last_collected: float | None = field(default=None, init=False)
     policy_changes: Counter[_LABELS] = field(factory=Counter, init=False)
     policy_delay: Durations = field(factory=Durations, init=False)
     rounds: Counter[_LABELS] = field(factory=Counter, init=False)
@@ -82,7 +84,7 @@ class Measures:
         self.collect_interval = interval
         self.collections["completed",] += 1
         self.collect_seconds.observe(found.seconds)
-        self.last_collection = found
+        self.last_collection, self.last_collected = found, time.monotonic()
 
     @contextmanager
     def policy_change(self) -> Iterator[None]:
