@@ -10,14 +10,12 @@ import asyncio
 import logging
 import signal
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from attrs import define, field, fields
+from attrs import define, field
 
 from axoneme.cni import Attachments, do_kept, serve_cni
-from axoneme.config import AgentConfig, Effect, read_config
-from axoneme.errors import AxonemeError
+from axoneme.config import read_config
 from axoneme.host import Status
 from axoneme.net import Netlink
 from axoneme.sources import EmbeddedSource
@@ -30,6 +28,7 @@ from .costs import count_runs, lane_costs
 from .engine import Engine
 from .explaining import Explainer, SocketPeers
 from .findings import what_is_wrong
+from .following import Following
 from .identities import IdentityKeeper
 from .kernel_settings import KernelSettings
 from .listing import listings
@@ -37,53 +36,45 @@ from .metrics import Filling, LogCounter, MeasuredCni, Measures, exposition, ser
 from .notes import Notes
 from .observing import Observing
 from .reconcilers import Reconcilers, Repair
+from .reloading import Reloading
 from .server import serve
 from .status import describe
+from .tasks import Task, running
 from .vanished import forget_vanished
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
-
-    from axoneme.datapath import Carried
 
 _log = logging.getLogger(__name__)
 #: Seconds between two looks at whether everything still is as we left it.
 _REPAIR_PERIOD = 10.0
-#: Seconds in which whoever writes the configuration in place may come to the end.
-_SETTLE_SECONDS = 0.05
-_CONFIG, _NODES, _ENDPOINTS, _MANIFESTS = "config", "nodes", "endpoints", "manifests"
 
 
 @define
 class Agent:
     """One node's agent."""
 
-    config_path: Path
     engine: Engine
     cluster: Cluster
     pods: PodNetwork
     settings: KernelSettings
-    measures: Measures = field(factory=Measures)
+    measures: Measures
+    notes: Notes
+    observing: Observing
+    reloading: Reloading
+    following: Following = field(init=False)
     filling: Filling = field(init=False)
-    observing: Observing = field(init=False)
-    started: float = field(factory=time.monotonic, init=False)
-    notes: Notes = field(factory=Notes, init=False)
     collecting: Collecting = field(init=False)
-    #: The settings that this process started with.
-    _first: AgentConfig = field(init=False)
-    _config_text: bytes = field(default=b"", init=False)
+    started: float = field(factory=time.monotonic, init=False)
     _stopped: asyncio.Event = field(factory=asyncio.Event, init=False)
 
-    @filling.default
-    def _filling(self) -> Filling:
-        return Filling(self.engine.datapath, self.measures)
-
     def __attrs_post_init__(self) -> None:
-        """Collect what this agent's programs track."""
-        datapath = self.engine.datapath
-        self.collecting = Collecting(datapath, self.notes.note, self.measures.collected)
-        self._first = self.engine.configuration.agent
+        """Make what works on these parts."""
+        datapath, notes, measures = self.engine.datapath, self.notes, self.measures
+        self.following = Following(self.cluster, self.pods, self.settings, measures, notes)
+        self.filling = Filling(datapath, measures)
+        self.collecting = Collecting(datapath, notes.note, measures.collected)
 
     @classmethod
     def start(cls, config_path: Path) -> Agent:
@@ -95,24 +86,23 @@ class Agent:
             AxonemeError: the configuration is wrong, or this is no place for a datapath.
         """
         text = config_path.read_bytes() if config_path.exists() else b""
-        measures = Measures()
+        measures, notes = Measures(), Notes()
         logging.getLogger().addHandler(LogCounter(measures))
         with measures.starting("datapath"):
             engine = Engine.open(lambda host: read_config(config_path, host))
-        source = EmbeddedSource(engine.configuration.agent.state_dir)
+        configured = engine.configuration.agent
+        source = EmbeddedSource(configured.state_dir)
         source.create()
         cluster = Cluster.open(engine, source)
         pods, problems = open_pods(cluster)
-        settings = KernelSettings(
-            engine.configuration.agent.run_dir, engine.configuration.agent.uplinks
-        )
-        agent = cls(config_path, engine, cluster, pods, settings, measures)
-        agent.observing = Observing.open(cluster, agent.notes.note)
-        agent._config_text = text
-        agent.notes.start = tuple(map(agent.notes.note, problems))
+        settings = KernelSettings(configured.run_dir, configured.uplinks)
+        observing = Observing.open(cluster)
+        reloading = Reloading(config_path, engine, measures, notes, observing.configure, text)
+        agent = cls(engine, cluster, pods, settings, measures, notes, observing, reloading)
+        notes.start = tuple(map(notes.note, problems))
         for problem in agent._not_enforcing():
-            agent.notes.note(problem)
-        agent._tell_of_carried(engine.datapath.carried)
+            notes.note(problem)
+        notes.carried(engine.datapath.carried)
         return agent
 
     def _not_enforcing(self) -> list[str]:
@@ -128,11 +118,9 @@ class Agent:
             _log.info("%s", done)
         for done in self._keep_settings():
             _log.info("%s", done)
-        self._sync_nodes()
-        self.cluster.sync_manifests()
-        self.sync()
+        self.following.begin()
         stale = self.engine.forget_others()
-        self._tell_of_carried(self.engine.datapath.carried)
+        self.notes.carried(self.engine.datapath.carried)
         if stale:
             _log.info("removed what an earlier agent left: %s", ", ".join(stale))
 
@@ -141,33 +129,38 @@ class Agent:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopped.set)
-        loop.add_signal_handler(signal.SIGHUP, self.reload)
+        loop.add_signal_handler(signal.SIGHUP, self.reloading.reload)
         run_dir = self._run_dir
         serve_addr = self.engine.configuration.agent.prometheus_serve_addr
         # What changes from here on is told, also while what there is is put in effect.
-        with Watcher(self._directories()) as watcher:
+        with (
+            Watcher({"config": self.reloading.path.parent}) as config,
+            Watcher(self.following.directories()) as source,
+        ):
             with self.measures.starting("endpoints"):
                 await self.put_in_effect()
             async with (
                 serve(run_dir, self._methods(), {"monitor": self.observing.follow}),
                 serve_cni(run_dir, MeasuredCni(self.pods, self.measures)),
                 serve_metrics(serve_addr, lambda: exposition(self), self.notes.note),
+                running(self._tasks(config, source), self.notes.fault),
             ):
-                works = (
-                    self._watch(watcher),
-                    self._repair(),
-                    self.collecting.run(),
-                    self.filling.run(),
-                    self.observing.run(),
-                )
-                tasks = [asyncio.create_task(work) for work in works]
                 _log.info("ready: %d endpoints", len(self.engine.datapath.endpoints))
                 await self._stopped.wait()
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
+        self.observing.close()
         self.pods.close()
         self.engine.close()
+
+    def _tasks(self, config: Watcher, source: Watcher) -> tuple[Task, ...]:
+        return (
+            Task("following the configuration", lambda: self.reloading.run(config)),
+            Task("following the source", lambda: self.following.run(source)),
+            Task("repairing", self._repair),
+            Task("collecting conntrack", self.collecting.run),
+            Task("counting the rows of maps", self.filling.run),
+            Task("reading events", self.observing.read),
+            Task("counting lost events", self.observing.count),
+        )
 
     @property
     def _run_dir(self) -> Path:
@@ -178,7 +171,7 @@ class Agent:
         return {
             "status": lambda: describe(self),
             "metrics": lambda: exposition(self),
-            "reload": self.reload_now,
+            "reload": self.reloading.reload_now,
             "retry": self.retry,
             "runs": lambda: count_runs(self.engine.datapath),
             "costs": lambda: lane_costs(self.engine.datapath),
@@ -187,117 +180,10 @@ class Agent:
             **listings(self.cluster),
         }
 
-    def reload(self) -> None:
-        """Read the configuration again; what is wrong is noted."""
-        with suppress(AxonemeError):
-            self.reload_now()
-
-    def reload_now(self) -> str:
-        """Read the configuration again; what came of it, for people.
-
-        Raises:
-            AxonemeError: it is refused, and the old one stays.
-        """
-        try:
-            self._config_text = self.config_path.read_bytes()
-            configuration = read_config(self.config_path, self.engine.host)
-            applied = self.engine.reconfigure(configuration)
-            self.measures.swapped(applied, len(self.engine.datapath.endpoints))
-        except (AxonemeError, OSError) as error:
-            text = f"the configuration is refused, the old one stays: {error}"
-            raise self._refuse(text) from error
-        self.observing.configure()
-        if applied.swap is None:
-            text = f"the swap is refused, the old datapath stays: {applied.refusal}"
-            raise self._refuse(text)
-        self.notes.refused = ()
-        self.notes.fixed = tuple(map(self.notes.note, self._fixed(configuration.agent)))
-        text = f"swapped {applied.swap.updated} places in {applied.swap.seconds * 1e3:.1f} ms"
-        _log.info("%s", text)
-        self._tell_of_carried(applied.swap.carried)
-        return text
-
-    def _tell_of_carried(self, carried: Iterable[Carried]) -> None:
-        """Say what became of rows whose map has another layout now; a loss is a problem."""
-        for one in carried:
-            if one.problem or one.left:
-                self.notes.note(str(one))
-            else:
-                _log.info("%s", one)
-
-    def _fixed(self, now: AgentConfig) -> Iterator[str]:
-        """Name the keys that were changed and are read at the start only."""
-        fixed = Effect.START.name
-        keys = (f.name for f in fields(AgentConfig) if f.metadata.get("effect", fixed) == fixed)
-        for key in (k for k in keys if getattr(self._first, k) != getattr(now, k)):
-            name = f"agent.{key.replace('_', '-')}"
-            yield f"{name} has changed: it takes effect when the agent is started again"
-
     def retry(self, plugin: str) -> str:
         """Give a rejected or quarantined plugin another chance."""
         state = self.engine.retry(plugin)
         return f"{plugin} is {state.status}" + (f": {state.reason}" if state.reason else "")
-
-    def sync(self) -> None:
-        """Make the endpoints those of the source."""
-        self.cluster.sync_endpoints()
-        self._note_cluster()
-
-    def _note_cluster(self) -> None:
-        for problem in (*self.cluster.problems, *self.settings.problems):
-            self.notes.note(problem)
-
-    def _refuse(self, text: str) -> AxonemeError:
-        """Note that the configuration on disk is not the one in effect."""
-        self.notes.refused = (self.notes.note(text),)
-        return AxonemeError(text)
-
-    def _directories(self) -> dict[str, Path]:
-        """What is watched. Of the configuration its directory, since editors replace the file."""
-        source = self.cluster.source
-        return {
-            _CONFIG: self.config_path.parent,
-            _NODES: source.nodes.directory,
-            _ENDPOINTS: source.endpoints,
-            _MANIFESTS: self.cluster.reader.directory,
-        }
-
-    async def _watch(self, watcher: Watcher) -> None:
-        """Put in effect what others write, as soon as they have."""
-        async for changed in watcher:
-            try:
-                self._follow(changed)
-            except (AxonemeError, OSError) as error:
-                self.notes.note(str(error))
-            if _CONFIG in changed and self._config_changed():
-                await asyncio.sleep(_SETTLE_SECONDS)
-                self.reload()
-
-    def _follow(self, changed: Collection[str]) -> None:
-        if _NODES in changed:
-            self._sync_nodes()
-        relabelled = _MANIFESTS in changed and self._sync_manifests()
-        if relabelled or _NODES in changed:
-            self.cluster.sync_endpoints()
-        elif _ENDPOINTS in changed:
-            self.cluster.follow_endpoints()
-        self._note_cluster()
-
-    def _sync_manifests(self) -> bool:
-        with self.measures.policy_change():
-            return self.cluster.sync_manifests()
-
-    def _sync_nodes(self) -> None:
-        self.cluster.sync_nodes()
-        self.pods.budget = self.engine.network.budget()
-
-    def _config_changed(self) -> bool:
-        """Whether there is another text; none at all is one that is being replaced or written."""
-        try:
-            text = self.config_path.read_bytes()
-        except OSError:
-            return False
-        return bool(text) and text != self._config_text
 
     def _reconcilers(self) -> Reconcilers:
         reconcilers = Reconcilers()
@@ -306,17 +192,12 @@ class Agent:
             ("the datapath", self.engine.repair),
             ("the maps of the cluster", self.cluster.repair),
             ("the links of pods", self.pods.repair),
-            ("what the source says", self._follow_all),
+            ("what the source says", self.following.look_again),
             ("pods that have gone", self._forget_vanished),
             ("identities", IdentityKeeper(self.cluster).keep),
         ):
             reconcilers.add(Repair(name, repair))
         return reconcilers
-
-    def _follow_all(self) -> tuple[()]:
-        """Read nodes and endpoints once more, should a change not have been told."""
-        self._follow({_NODES, _ENDPOINTS})
-        return ()
 
     def _keep_settings(self) -> list[str]:
         own = (record.addresses for record in self.cluster.own_endpoints())
@@ -338,7 +219,7 @@ class Agent:
                 self.notes.note(str(finding))
             for problem in await do_kept(self._run_dir, self.pods):
                 self.notes.note(problem)
-            self._note_cluster()
+            self.following.note_problems()
 
 
 def open_pods(cluster: Cluster) -> tuple[PodNetwork, list[str]]:

@@ -43,8 +43,6 @@ class Collecting:
     datapath: Datapath
     note: Callable[[str], object]
     tell: Callable[[Collection, float], object] = lambda *_: None
-    #: What came of the last time, None before the first.
-    last: Collection | None = field(default=None, init=False)
     _interval: float = field(default=FIRST_INTERVAL, init=False)
     _known: set[Address] = field(factory=set, init=False)
     _gone: set[Address] = field(factory=set, init=False)
@@ -97,7 +95,6 @@ class Collecting:
             self._gone |= gone
             self.note(f"conntrack cannot be collected: {error}")
             return None
-        self.last = found
         self._interval = next_interval(self._interval, found, collector.capacity)
         self.tell(found, self._interval)
         if found.live > collector.capacity * _CROWDED:

@@ -22,6 +22,10 @@ CROWDED = 0.9
 #: Seconds in which something that has happened is still something that is wrong.
 _RECENT = 60.0
 _START = "start the agent again: pods do not notice"
+_REPORT = (
+    "report it as a bug, with what axoneme sysdump writes and the traceback in the agent's log; "
+    "established traffic goes on"
+)
 _REMEDIES = {
     Status.REJECTED: "mend what it says, then: axoneme retry {name}",
     Status.QUARANTINED: "tell the plugin's author, and try again with: axoneme retry {name}",
@@ -122,4 +126,7 @@ def _cluster(agent: Agent) -> Iterator[Finding]:
         yield Finding("configuration" if text in notes.refused else "node", text, remedy)
     for text, seconds in notes.ages().items():
         if seconds < _RECENT and text not in texts and text not in notes.fixed:
-            yield Finding("lately", text, "see the agent's log, should it happen again")
+            if notes.is_fault(text):
+                yield Finding("agent", text, _REPORT)
+            else:
+                yield Finding("lately", text, "see the agent's log, should it happen again")

@@ -28,7 +28,7 @@ from .naming import Naming
 from .ring import Ring
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator
 
     from axoneme.agent.cluster import Cluster
     from axoneme.config import AgentConfig
@@ -56,10 +56,8 @@ class Observing:
     _offset: int = field(default=0, init=False)
 
     @classmethod
-    def open(cls, cluster: Cluster, note: Callable[[str], object]) -> Observing:
+    def open(cls, cluster: Cluster) -> Observing:
         """Begin to want events, as the configuration says; they are read once it runs.
-
-        note: takes what goes wrong.
 
         Raises:
             DatapathError: the ring buffer cannot be read.
@@ -68,7 +66,7 @@ class Observing:
         layout = RowLayout.of(event_record())
         naming, runtime = Naming(cluster, KeyReader.of(layout)), Runtime.open(datapath)
         made = cls(cluster, Store(layout, 0), naming, runtime)
-        made._ring = Ring(EventReader.of(datapath), made._put, note)
+        made._ring = Ring(EventReader.of(datapath), made._put)
         made.configure()
         return made
 
@@ -87,16 +85,19 @@ class Observing:
         totals = {name: sum(getattr(count, name) for count in counts) for name in names}
         return {**totals, "kept": len(self.store), "readers": len(self._subscriptions)}
 
-    async def run(self) -> None:
-        """Read until it is cancelled."""
-        ring = asyncio.create_task(self._ring.run())
-        try:
-            while True:
-                self._count()
-                await asyncio.sleep(_COUNT_PERIOD)
-        finally:
-            ring.cancel()
-            await asyncio.gather(ring, return_exceptions=True)
+    async def read(self) -> None:
+        """Read events until it is cancelled."""
+        await self._ring.run()
+
+    async def count(self) -> None:
+        """Count what was lost until it is cancelled."""
+        while True:
+            self._count()
+            await asyncio.sleep(_COUNT_PERIOD)
+
+    def close(self) -> None:
+        """Let go of the ring buffer; it is not read any more."""
+        self._ring.close()
 
     def _put(self, rows: bytes) -> None:
         """Name rows, keep them, and offer them to those who follow."""

@@ -10,11 +10,10 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from attrs import define, field
-
-from axoneme.errors import DatapathError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,36 +32,35 @@ class Ring:
 
     _reader: EventReader
     _deliver: Callable[[bytes], None]
-    _note: Callable[[str], object]
     _read: deque[bytes] = field(factory=deque, init=False)
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
-    _ended: threading.Event = field(factory=threading.Event, init=False)
 
     async def run(self) -> None:
-        """Read until it is cancelled."""
-        loop = asyncio.get_running_loop()
-        thread = threading.Thread(target=self._follow, args=(loop,), name="events", daemon=True)
-        thread.start()
-        try:
-            await asyncio.Event().wait()
-        finally:
-            self._ended.set()
-            await asyncio.to_thread(thread.join)
-            self._reader.close()
+        """Read until it is cancelled.
+
+        Raises:
+            DatapathError: the ring buffer cannot be read.
+        """
+        loop, ended = asyncio.get_running_loop(), threading.Event()
+        with ThreadPoolExecutor(1, "events") as thread:
+            try:
+                await loop.run_in_executor(thread, self._follow, loop, ended)
+            finally:
+                ended.set()
+
+    def close(self) -> None:
+        """Let go of the ring buffer."""
+        self._reader.close()
 
     def take(self) -> None:
         """Hand over all that there is at this moment; to be called in the loop."""
         self._take()
         self._hand_over()
 
-    def _follow(self, loop: asyncio.AbstractEventLoop) -> None:
-        while not self._ended.wait(_PERIOD):
-            try:
-                if self._take():
-                    loop.call_soon_threadsafe(self._hand_over)
-            except DatapathError as error:
-                loop.call_soon_threadsafe(self._note, f"no more events are read: {error}")
-                return
+    def _follow(self, loop: asyncio.AbstractEventLoop, ended: threading.Event) -> None:
+        while not ended.wait(_PERIOD):
+            if self._take():
+                loop.call_soon_threadsafe(self._hand_over)
 
     def _take(self) -> bool:
         with self._lock:

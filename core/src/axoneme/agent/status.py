@@ -32,7 +32,7 @@ def describe(agent: Agent) -> dict[str, Any]:
         "ok": not findings,
         "pid": os.getpid(),
         "seconds": round(time.monotonic() - agent.started, 3),
-        "config": str(agent.config_path),
+        "config": str(agent.reloading.path),
         "kernel": os.uname().release,
         "node": describe_node(agent.cluster),
         "network": describe_network(agent.engine.network),

@@ -18,7 +18,7 @@ from axoneme.sources._inotify import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncGenerator, Mapping
     from pathlib import Path
     from types import TracebackType
 
@@ -60,7 +60,7 @@ class Watcher:
     ) -> None:
         self._inotify.close()
 
-    async def __aiter__(self) -> AsyncIterator[frozenset[str]]:
+    async def __aiter__(self) -> AsyncGenerator[frozenset[str], None]:
         loop = asyncio.get_running_loop()
         awake = asyncio.Event()
         loop.add_reader(self._inotify, awake.set)
