@@ -49,6 +49,31 @@ def test_a_key_that_is_set_is_in_effect_when_the_command_returns(agent):
         assert agent.ask("status")["problems"] == []
 
 
+def swaps(agent):
+    """How many swaps there were."""
+    text = agent.ask("metrics")
+    lines = [line for line in text.splitlines() if line.startswith("axoneme_swaps_total{")]
+    return sum(float(line.split()[-1]) for line in lines if "success" in line)
+
+
+def test_a_change_is_one_swap_whoever_has_it_read(agent):
+    """By command, or by the file alone: the agent watches it, and is asked too."""
+    with agent:
+        for number, value in enumerate(("false", "true", "false"), start=1):
+            assert "in effect: swapped" in command(agent, "config", "set", "tc.forward", value)
+            assert swaps(agent) == number
+        # The watcher tells in order: when it has come to this, it has told of those before.
+        agent.configure(["tc"], "[tc]\nforwrd = false\n")
+        agent.wait_for(lambda: agent.ask("status")["problems"], "the refusal")
+        assert swaps(agent) == 3
+        agent.configure(["tc"], "[tc]\nforward = true\n")
+        agent.wait_for(lambda: swaps(agent) == 4, "the swap")
+        assert "swapped" in agent.ask("reload", again=False)
+        assert swaps(agent) == 4
+        assert "swapped" in command(agent, "reload")
+        assert swaps(agent) == 5
+
+
 def test_a_key_that_is_read_at_the_start_says_so(agent):
     """By another spelling too, which the file then has."""
     with agent:

@@ -39,6 +39,7 @@ class Reloading:
     applied: Callable[[], object]
     #: The text that was read last, whatever came of it.
     _text: bytes
+    _came: str | AxonemeError = field(default="it is what the agent started with", init=False)
     #: The settings that this process started with.
     _first: AgentConfig = field(init=False)
 
@@ -59,7 +60,8 @@ class Reloading:
     async def _take_over(self) -> None:
         if self._changed():
             await asyncio.sleep(_SETTLE_SECONDS)
-            self.reload()
+            if self._changed():  # else somebody has had it read meanwhile: one swap is enough
+                self.reload()
 
     def _changed(self) -> bool:
         """Whether there is another text; none at all is one that is being replaced or written."""
@@ -74,27 +76,35 @@ class Reloading:
         with suppress(AxonemeError):
             self.reload_now()
 
-    def reload_now(self) -> str:
+    def reload_now(self, *, again: bool = True) -> str:
         """Read the configuration again; what came of it, for people.
+
+        again: do so too if this text was the last to be read; else say what came of that.
 
         Raises:
             AxonemeError: it is refused, and the old one stays.
         """
+        if again or self._changed():
+            self._came = self._reload()
+        if isinstance(self._came, AxonemeError):
+            raise AxonemeError(str(self._came))
+        return self._came
+
+    def _reload(self) -> str | AxonemeError:
         try:
             self._text = self.path.read_bytes()
             configuration = read_config(self.path, self.engine.host)
             applied = self.engine.reconfigure(configuration)
             self.measures.swapped(applied, len(self.engine.datapath.endpoints))
         except (AxonemeError, OSError) as error:
-            text = f"the configuration is refused, the old one stays: {error}"
-            raise self._refuse(text) from error
+            return self._refuse(f"the configuration is refused, the old one stays: {error}")
         except Exception:
             self._text = b""  # it is tried once more
             raise
         self.applied()
         if applied.swap is None:
             text = f"the swap is refused, the old datapath stays: {applied.refusal}"
-            raise self._refuse(text)
+            return self._refuse(text)
         self.notes.refused = ()
         self.notes.fixed = tuple(map(self.notes.note, self._fixed(configuration.agent)))
         text = f"swapped {applied.swap.updated} places in {applied.swap.seconds * 1e3:.1f} ms"

@@ -131,7 +131,7 @@ def _apply(file: ConfigFile, setting: Setting, text: str) -> None:
 def _reload(path: Path) -> str | None:
     """What the agent says of the file, None where none is running."""
     try:
-        came: Any = ask_agent(path, "reload")
+        came: Any = ask_agent(path, "reload", again=False)  # it may have seen the file change
     except ConnectionError:
         return None
     return str(came)
