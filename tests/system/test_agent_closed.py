@@ -202,7 +202,7 @@ def test_people_see_the_policy_s_name(agent):
     denied = (
         "dropped: on node one, in from_pod\n"
         "  by stage policy of tc: Policy denied\n"
-        "  no rule of default/closed allows it out of the pod\n"
+        "  nothing in default/closed allows it out of the pod\n"
     )
     place = f"default/closed at {agent.manifests / 'closed.yaml'}:2"
     for target in ("two:8080", "two:53/udp"):

@@ -121,9 +121,9 @@ def test_the_kernel_knows_the_addresses_of_the_cluster(shop):
         for address in pod.addresses:
             (row,) = (row for prefix, row in rows.items() if prefix.startswith(f"{address}/"))
             assert row["name"] == name
-    assert rows["172.30.0.1/32"]["labels"] == "reserved:host"
+    assert rows["172.30.0.1/32"]["identity-name"] == "host"
     assert rows["172.30.0.2/32"]["name"] == "node node2"
-    assert rows["198.51.100.0/24"]["labels"] == "cidr:198.51.100.0/24"
+    assert rows["198.51.100.0/24"]["identity-name"] == "198.51.100.0/24"
     own = {row["name"] for row in shop.rows("bpf", "endpoint", "list")}
     assert own == {"default/server", "default/friend"}
 
@@ -134,7 +134,7 @@ def test_entries_of_policies_name_their_rules(shop):
     friend = identity_of(shop, "friend")
     found = {(row["peer"], row["ports"], row["protocol"]): row for row in rows}
     assert found[friend, "8080", "tcp"]["rule"] == "default/shop ingress[0]"
-    assert found[friend, "8080", "tcp"]["peer-labels"] == "k8s:app=friend"
+    assert found[friend, "8080", "tcp"]["peer-name"] == "app=friend in default"
     assert (friend, "9003", "udp") in found
     last = {row["direction"]: row["verdict"] for row in rows if row["rule"] == "default"}
     assert last == {"egress": "allow", "ingress": "deny"}
@@ -197,6 +197,44 @@ def test_the_kernels_lists_need_no_agent(shop):
         wait_for_agents([node])
 
 
+def test_all_commands_have_the_same_words(shop):
+    """For a rule, the policies, an identity and the pods: the lists, explain and monitor."""
+    address = shop.lab.pod("server").addresses[0]
+    assert shop.connects("friend", address)
+    assert not shop.connects("stranger", address, 0.5)
+    explained = shop.rows("explain", "friend", "server:8080")
+    refused = shop.rows("explain", "stranger", "server:8080")["refusal"]
+    (rule,) = {s["rule"]["rule"] for leg in explained["legs"] for s in leg["steps"] if s["rule"]}
+    entries = shop.rows("bpf", "policy", "list", "--identity", str(identity_of(shop, "server")))
+    assert {row["rule"] for row in entries if row["peer-name"] == "app=friend in default"} == {rule}
+    assert explained["source"]["labels"] == "app=friend in default"
+    allowed = shown(shop, "--from-pod", "friend", "--type", "policy-verdict")[-1]
+    assert f"ingress allowed by {rule};" in allowed
+    dropped = shown(shop, "--from-pod", "stranger", "--verdict", "dropped")[-1]
+    assert refused["words"] == "nothing in default/shop allows it into the pod"
+    assert f"({refused['reason']['text']}; ingress denied, nothing in default/shop" in dropped
+    assert "default/server:8080" in dropped
+
+
+def test_a_node_has_one_name(shop):
+    """In lists, in explain and in monitor, where its own pods let it in."""
+    assert shop.run("explain", "host", "server:8080").stdout.startswith("node node1 (")
+    names = {row["name"] for row in shop.rows("bpf", "ipcache", "list")}
+    assert {"node node1", "node node2"} <= names
+    ping = ["ping", "-c1", "-W1", shop.lab.pod("server").addresses[0]]
+    subprocess.run(shop.lab.place("node1").command(ping), check=True, capture_output=True)
+    line = shown(shop, "--identity", "host", "--protocol", "icmp")[0]
+    assert "node node1 (host) -> default/server (ID:" in line
+    assert "ingress allowed by the pod's own node;" in line
+
+
+def shown(shop, *words):
+    """The lines that monitor has of the past."""
+    result = shop.run("monitor", "--no-follow", *words)
+    assert result.returncode == 0, result.stderr
+    return result.stdout.splitlines()
+
+
 @pytest.mark.parametrize(
     ("words", "hint"),
     [
@@ -234,4 +272,4 @@ def test_a_bpffs_without_pins_is_named(tmp_path):
     line = [sys.executable, "-m", "axoneme", "bpf", "ct", "list", "--config", str(config)]
     result = subprocess.run(line, capture_output=True, text=True, check=False)
     assert (result.returncode, result.stdout) == (1, "")
-    assert f"no map is pinned at {tmp_path}/axoneme/maps/rules_v1" in result.stderr
+    assert f"no map is pinned at {tmp_path}/axoneme/maps/runtime_v2" in result.stderr

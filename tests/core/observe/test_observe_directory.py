@@ -15,7 +15,7 @@ def test_pods_and_nodes_are_found_by_their_addresses():
     """Nobody is found for others."""
     made = directory()
     assert str(made.owner(pack_address(WEB))) == "default/web-1"
-    assert str(made.owner(pack_address(NODE))) == "node1"
+    assert str(made.owner(pack_address(NODE))) == "node node1"
     assert made.owner(pack_address("192.0.2.9")) is None
 
 
@@ -52,4 +52,4 @@ def test_only_what_is_different_is_a_change():
     version = made.version
     made.replace_nodes([])
     assert made.version != version
-    assert str(made.owner(pack_address(NODE))) == "node1", "it is remembered"
+    assert str(made.owner(pack_address(NODE))) == "node node1", "it is remembered"

@@ -34,6 +34,7 @@ NAMES = {
     ("party", pack_address(WEB).hex(), WEB_ID): ["shop", "web-1", "node1", WEB_ID, [], 10],
     ("party", pack_address(WEB).hex(), 0): ["shop", "web-1", "node1", WEB_ID, [], 10],
     ("party", pack_address("fd00:30::1").hex(), 1): ["", "node1", "node1", 1, [], 0],
+    ("rule", 1): ["", "the pod's own node"],
     ("rule", 16): ["shop/web", "ingress[0]"],
     ("rule", 17): ["cnp shop/none", "egressDeny[1]"],
     ("reason", 133): ["policy_denied", "Policy denied", "core"],
@@ -131,7 +132,7 @@ def test_what_is_outside_and_nodes_have_names_of_their_own():
     made = flow(WORLD, WEB, src_identity=9, dst_identity=WEB_ID, conntrack=2)
     assert compact(made).startswith("203.0.113.10:40000 (world-ipv4) -> shop/web-1:80")
     made = flow("fd00::9", "fd00:30::1", dst_identity=1, src_identity=10, conntrack=2)
-    assert compact(made).startswith("[fd00::9]:40000 (world-ipv6) -> node1:80 (host) trace")
+    assert compact(made).startswith("[fd00::9]:40000 (world-ipv6) -> node node1:80 (host) trace")
     made = flow(WORLD, WEB, proto=1, sport=8, dport=0, src_identity=9, dst_identity=WEB_ID)
     assert compact(made).startswith("203.0.113.10 (world-ipv4) <> shop/web-1 (ID:300)")
     assert compact(made).endswith("(ICMPv4 type 8 code 0)")

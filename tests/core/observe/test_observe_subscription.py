@@ -8,9 +8,9 @@ import asyncio
 import pytest
 from tests.core.observe.made import directory, layout, row, times
 
+from axoneme.observe.book import KeyReader
 from axoneme.observe.choice import Chooser, parse_choice
 from axoneme.observe.lost import Lost, Source
-from axoneme.observe.names import KeyReader
 from axoneme.observe.store import Batch
 from axoneme.observe.subscription import Subscription
 

@@ -10,7 +10,7 @@ import pytest
 
 from axoneme import model
 from axoneme.model import RESERVED, Labels, Reserved, pod_labels
-from axoneme.model.identity import cidr_identity
+from axoneme.model.identity import cidr_identity, identity_name
 from axoneme.model.labels import own_labels
 from axoneme.model.selector import Operator, Requirement, Selector
 
@@ -81,6 +81,26 @@ def test_a_network_is_of_the_world():
     """Its identity says which network and which family."""
     identity = cidr_identity(1 << 24, ip_network("fd00::/8"))
     assert set(identity.labels) == {"cidr:fd00::/8", "reserved:world", "reserved:world-ipv6"}
+
+
+@pytest.mark.parametrize(
+    ("number", "labels", "expected"),
+    [
+        (1, None, "host"),
+        (9, RESERVED[9].labels, "world-ipv4"),
+        (1 << 24, cidr_identity(1 << 24, ip_network("fd00::/8")).labels, "fd00::/8"),
+        (
+            256,
+            pod_labels("shop", {"app": "web", "tier": "front"}, {"team": "a"}),
+            "app=web,tier=front in shop",
+        ),
+        (257, pod_labels("shop", {}, {}), "no labels in shop"),
+        (258, None, ""),
+    ],
+)
+def test_an_identity_has_one_name_for_people(number, labels, expected):
+    """A word, a network, or what tells its pods from others."""
+    assert identity_name(number, labels) == expected
 
 
 WEB = Labels.of({"k8s:app": "web", "k8s:tier": "front"})

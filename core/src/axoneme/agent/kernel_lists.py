@@ -5,16 +5,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from axoneme.datapath import (
-    RuleNames,
-    Runtime,
-    read_flows,
-    read_rule_sets,
-    unpack_network,
-)
+from axoneme.agent.names import device_name
+from axoneme.datapath import Runtime, read_flows, read_rule_sets, unpack_network
 from axoneme.datapath.clock import now, seconds
 from axoneme.errors import AxonemeError, nearest
 from axoneme.model import unpack_address
+from axoneme.model.policy import protocol_name
 from axoneme.model.rule_set import (
     ANY_PEER,
     DEFAULT_DENY_EGRESS,
@@ -23,9 +19,9 @@ from axoneme.model.rule_set import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
-    from axoneme.agent.names import Names
+    from axoneme.agent.names import Names, StoredNames
     from axoneme.datapath import Attached, Flow, PinnedMaps, StoredRuleSet
     from axoneme.datapath.conntrack import Grant
     from axoneme.model import Address
@@ -33,9 +29,6 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
-#: Rules that no policy wrote: enum axn_rule.
-_RULES = {0: "", 1: "the pod's own node"}
-_PROTOCOLS = {0: "any", 1: "icmp", 6: "tcp", 17: "udp", 58: "icmpv6", 132: "sctp"}
 _PORT_BITS = 16
 
 
@@ -48,9 +41,9 @@ def list_endpoints(maps: PinnedMaps, names: Names) -> Iterator[Row]:
         yield {
             "address": str(address),
             "id": value["id"],
-            "name": names.of_address(address),
+            "name": names.endpoint(value["id"]),
             "identity": value["identity"],
-            "labels": names.of_identity(value["identity"]),
+            "identity-name": names.identity(value["identity"]),
             "ifindex": value["ifindex"],
             "mac": value["mac"].hex(":"),
             "node-mac": value["node_mac"].hex(":"),
@@ -68,8 +61,8 @@ def list_ipcache(maps: PinnedMaps, names: Names) -> Iterator[Row]:
         yield {
             "prefix": f"{address}/{address.max_prefixlen}",
             "identity": identity,
-            "labels": names.of_identity(identity),
-            "name": names.of_address(address),
+            "identity-name": names.identity(identity),
+            "name": names.address(address),
             "tunnel": str(unpack_address(tunnel)) if any(tunnel) else "",
         }
     cidrs = [(unpack_network(key), number) for key, number in maps.table("cidrs").read()]
@@ -77,7 +70,7 @@ def list_ipcache(maps: PinnedMaps, names: Names) -> Iterator[Row]:
         yield {
             "prefix": str(network),
             "identity": identity,
-            "labels": f"cidr:{network}",
+            "identity-name": names.identity(identity),
             "name": "",
             "tunnel": "",
         }
@@ -89,17 +82,15 @@ def list_policy(maps: PinnedMaps, names: Names, identity: int | None = None) -> 
     An identity whose endpoints no policy restricts has no row of its own in a direction but the
     one that says what else holds.
     """
-    rules = {number: name for name, number in RuleNames.open(maps).read().items()} | _RULES
-    networks = {n: str(unpack_network(key)) for key, n in maps.table("cidrs").read()}
     stored = read_rule_sets(maps.table("policy"), maps.table("rule_sets"))
     slots = {v["rule_set"]: v["identity"] for _, v in maps.table("endpoints").read()}
     for slot, rule_set in stored.items():
         subject = slots.get(slot, 0)
         if identity not in (None, subject):
             continue
-        head = {"rule-set": slot, "subject": subject, "subject-labels": names.of_identity(subject)}
+        head = {"rule-set": slot, "subject": subject, "subject-name": names.identity(subject)}
         for key, entry in sorted(rule_set.entries.items(), key=lambda item: _order(item[0])):
-            yield head | _entry(key, entry, names, networks, rules)
+            yield head | _entry(key, entry, names)
         yield from (head | row for row in _otherwise(rule_set))
 
 
@@ -107,21 +98,15 @@ def _order(key: PolicyKey) -> tuple[int, ...]:
     return key.direction, -key.length, key.proto, key.port, key.identity
 
 
-def _entry(
-    key: PolicyKey,
-    entry: PolicyEntry,
-    names: Names,
-    networks: Mapping[int, str],
-    rules: Mapping[int, str],
-) -> Row:
+def _entry(key: PolicyKey, entry: PolicyEntry, names: Names) -> Row:
     return {
         "direction": key.direction.name.lower(),
         "peer": key.identity,
-        "peer-labels": networks.get(key.identity) or names.of_identity(key.identity),
+        "peer-name": names.identity(key.identity),
         "protocol": _protocol(key.proto),
         "ports": _ports(key),
         "verdict": "deny" if entry.verdict == DENY else "allow",
-        "rule": rules.get(entry.rule, str(entry.rule)),
+        "rule": names.rule(entry.rule),
         "any-peer": bool(entry.flags & ANY_PEER),
         "proxy": entry.proxy,
     }
@@ -135,7 +120,7 @@ def _ports(key: PolicyKey) -> str:
 
 
 def _protocol(number: int) -> str:
-    return _PROTOCOLS.get(number, str(number))
+    return protocol_name(number).lower() if number else "any"
 
 
 def _otherwise(rule_set: StoredRuleSet) -> Iterator[Row]:
@@ -144,7 +129,7 @@ def _otherwise(rule_set: StoredRuleSet) -> Iterator[Row]:
         yield {
             "direction": direction,
             "peer": 0,
-            "peer-labels": "",
+            "peer-name": "",
             "protocol": "any",
             "ports": "any",
             "verdict": "deny" if rule_set.flags & flag else "allow",
@@ -156,12 +141,11 @@ def _otherwise(rule_set: StoredRuleSet) -> Iterator[Row]:
 
 def list_flows(maps: PinnedMaps, names: Names, addresses: Iterable[Address] = ()) -> Iterator[Row]:
     """The map `conntrack`, as it is read: all flows, or those of some addresses."""
-    rules = {number: name for name, number in RuleNames.open(maps).read().items()} | _RULES
     present, generation = now(), Runtime(maps.table("runtime")).generation
     for flow in read_flows(maps.table("conntrack"), addresses):
         yield _flow(flow, present, names) | {
-            "egress-rule": _granted(flow.egress, generation, rules),
-            "ingress-rule": _granted(flow.ingress, generation, rules),
+            "egress-rule": _granted(flow.egress, generation, names),
+            "ingress-rule": _granted(flow.ingress, generation, names),
         }
 
 
@@ -170,10 +154,10 @@ def _flow(flow: Flow, present: int, names: Names) -> Row:
         "protocol": _protocol(flow.proto),
         "source": str(flow.source),
         "source-port": flow.sport,
-        "source-name": names.of_address(flow.source),
+        "source-name": names.address(flow.source),
         "destination": str(flow.destination),
         "destination-port": flow.dport,
-        "destination-name": names.of_address(flow.destination),
+        "destination-name": names.address(flow.destination),
         "identity": flow.src_identity,
         "state": [state.name.lower().replace("_", "-") for state in flow.state if state.name],
         "seconds-left": max(round(seconds(flow.expiry - present), 1), 0.0),
@@ -181,18 +165,18 @@ def _flow(flow: Flow, present: int, names: Names) -> Row:
     }
 
 
-def _granted(grant: Grant, generation: int, rules: Mapping[int, str]) -> str | None:
+def _granted(grant: Grant, generation: int, names: Names) -> str | None:
     """The rule that let it pass, nothing if none was needed, None if it will be asked for."""
     if grant.generation != generation:
         return None
-    return rules.get(grant.rule, str(grant.rule))
+    return names.rule(grant.rule)
 
 
 def list_lanes(attached: Iterable[Attached], maps: PinnedMaps, names: Names) -> Iterator[Row]:
     """Each program that is attached: for each pod and device its stages, and who is in them."""
     pods: dict[int, str] = {}
     for row in list_endpoints(maps, names):
-        pods.setdefault(row["ifindex"], row["name"] or f"endpoint {row['id']}")
+        pods[row["ifindex"]] = row["name"]
     for one in attached:
         yield {
             "place": pods.get(one.ifindex) or _device(one),
@@ -207,15 +191,10 @@ def list_lanes(attached: Iterable[Attached], maps: PinnedMaps, names: Names) -> 
 
 
 def _device(one: Attached) -> str:
-    import socket
-
-    try:
-        return socket.if_indextoname(one.ifindex) if one.ifindex else one.target
-    except OSError:
-        return one.target
+    return (device_name(one.ifindex) if one.ifindex else None) or one.target
 
 
-def addresses_of(pod: str, names: Names) -> tuple[Address, ...]:
+def addresses_of(pod: str, names: StoredNames) -> tuple[Address, ...]:
     """The addresses of a pod.
 
     Raises:

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from axoneme.model.identity import RESERVED, Reserved, cidr_identity
-from axoneme.model.policy import HIGHEST_PORT, PROTOCOLS, CidrPeer, Direction, EntityPeer
+from axoneme.model.identity import RESERVED, Reserved, cidr_identity, identity_name
+from axoneme.model.policy import HIGHEST_PORT, CidrPeer, Direction, EntityPeer, protocol_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from axoneme.sources import EndpointRecord
 
 Row = dict[str, Any]
-
-_NAMES = {number: name.lower() for name, number in PROTOCOLS.items()}
 
 
 def listings(cluster: Cluster) -> Mapping[str, Callable[[], list[Row]]]:
@@ -52,7 +50,7 @@ def _endpoint(cluster: Cluster, record: EndpointRecord, attached: Endpoint | Non
         "labels": dict(record.labels),
         "addresses": [str(address) for address in record.addresses],
         "named-ports": [
-            {"name": p.name, "protocol": _NAMES.get(p.proto, str(p.proto)), "port": p.port}
+            {"name": p.name, "protocol": protocol_name(p.proto).lower(), "port": p.port}
             for p in record.named_ports
         ],
         "device": record.ifname,
@@ -80,7 +78,7 @@ def list_identities(cluster: Cluster) -> Iterator[Row]:
     for number, identity in sorted(found.items()):
         yield {
             "identity": number,
-            "name": Reserved(number).label.partition(":")[2] if number in RESERVED else "",
+            "name": identity_name(number) if number in RESERVED else "",
             "type": _type(number, cidrs.values()),
             "labels": dict(identity.labels),
             "endpoints": users[number],
@@ -123,7 +121,7 @@ def _rules(policy: Policy, direction: Direction, entries: Mapping[str, int]) -> 
             "verdict": "deny" if rule.deny else "allow",
             "peers": _peers(rule),
             "ports": [_port(p) for p in rule.ports] if rule.ports is not None else ["any"],
-            "entries": entries.get(f"{policy.title} {rule.where}", 0),
+            "entries": entries.get(str(policy.name_of(rule)), 0),
         }
 
 
@@ -138,7 +136,7 @@ def _peer(peer: Peer) -> str:
 
 
 def _port(ports: Ports) -> str:
-    protocol = _NAMES.get(ports.proto, str(ports.proto)) if ports.proto else "any"
+    protocol = protocol_name(ports.proto).lower() if ports.proto else "any"
     if ports.name:
         return f"{ports.name}/{protocol}"
     if (ports.first, ports.last) == (0, HIGHEST_PORT):

@@ -17,14 +17,15 @@ from axoneme.datapath import (
     read_event_counts,
     trunk_numbers,
 )
+from axoneme.observe.book import KeyReader
 from axoneme.observe.choice import Chooser, parse_choice
 from axoneme.observe.lost import LossMeter
-from axoneme.observe.names import KeyReader
 from axoneme.observe.rows import RowLayout
 from axoneme.observe.store import Store
 from axoneme.observe.subscription import Subscription
 
-from .naming import Naming
+from .names import LiveNames
+from .names.book import BookWriter
 from .ring import Ring
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Observing:
 
     cluster: Cluster
     store: Store
-    _naming: Naming
+    _writer: BookWriter
     _runtime: Runtime
     _ring: Ring = field(init=False)
     _meter: LossMeter = field(factory=LossMeter, init=False)
@@ -64,8 +65,8 @@ class Observing:
         """
         datapath = cluster.engine.datapath
         layout = RowLayout.of(event_record())
-        naming, runtime = Naming(cluster, KeyReader.of(layout)), Runtime.open(datapath)
-        made = cls(cluster, Store(layout, 0), naming, runtime)
+        writer = BookWriter(LiveNames(cluster), KeyReader.of(layout))
+        made = cls(cluster, Store(layout, 0), writer, Runtime.open(datapath))
         made._ring = Ring(EventReader.of(datapath), made._put)
         made.configure()
         return made
@@ -101,7 +102,7 @@ class Observing:
 
     def _put(self, rows: bytes) -> None:
         """Name rows, keep them, and offer them to those who follow."""
-        names = self._naming.names(rows)
+        names = self._writer.book(rows)
         self.store.put(rows, names)
         for subscription in self._subscriptions:
             subscription.offer(rows, names, time.monotonic_ns())
@@ -131,7 +132,7 @@ class Observing:
             self.cluster.addresses.directory,
             lambda: {reason.name: number for number, reason in datapath.reasons.all().items()},
         )
-        made = Subscription(chooser, self._naming.keys, self.store.layout.size)
+        made = Subscription(chooser, self._writer.keys, self.store.layout.size)
         if since is not None or last is not None or not follow:
             self._add_past(made, since, last)
         if follow:

@@ -20,8 +20,12 @@ def _stages(stages: dict[str, list[str]]) -> str:
     )
 
 
-def _identity(number: int, labels: str) -> str:
-    return f"{number} ({labels})" if labels else str(number)
+def _identity(number: int, name: str) -> str:
+    return f"{number} ({name})" if name else str(number)
+
+
+def _whose(row: Row) -> str:
+    return _identity(row["identity"], row["identity-name"])
 
 
 def _end(row: Row, side: str) -> str:
@@ -38,27 +42,25 @@ ADDRESSES: Columns = {
     "ADDRESS": "address",
     "ID": "id",
     "NAME": "name",
-    "IDENTITY": "identity",
+    "IDENTITY": _whose,
     "IFINDEX": "ifindex",
     "MAC": "mac",
     "NODE MAC": "node-mac",
     "RULE SET": "rule-set",
-    "LABELS": "labels",
 }
 
 PREFIXES: Columns = {
     "PREFIX": "prefix",
-    "IDENTITY": "identity",
+    "IDENTITY": _whose,
     "NAME": "name",
     "TUNNEL": "tunnel",
-    "LABELS": "labels",
 }
 
 ENTRIES: Columns = {
     "SET": "rule-set",
-    "SUBJECT": lambda row: _identity(row["subject"], row["subject-labels"]),
+    "SUBJECT": lambda row: _identity(row["subject"], row["subject-name"]),
     "DIRECTION": "direction",
-    "PEER": lambda row: _identity(row["peer"], row["peer-labels"]) if row["peer"] else "anyone",
+    "PEER": lambda row: _identity(row["peer"], row["peer-name"]) if row["peer"] else "anyone",
     "PORTS": lambda row: f"{row['ports']}/{row['protocol']}",
     "VERDICT": "verdict",
     "RULE": "rule",

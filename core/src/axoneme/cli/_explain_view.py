@@ -41,7 +41,7 @@ def _end(end: dict[str, Any]) -> str:
 
 
 def _port(answer: dict[str, Any]) -> str:
-    name = answer["protocol"].upper()
+    name = answer["protocol"]
     return f"{name} port {answer['port']}" if answer["port"] else name
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from attrs import define, field, frozen
 
-from axoneme.model.identity import RESERVED
+from axoneme.model.identity import RESERVED, identity_name
 from axoneme.observe.flow_json import flow_as_json, lost_as_json
 from axoneme.observe.lost import Source
 from axoneme.observe.words import flag_names
@@ -193,10 +193,9 @@ def _detail(flow: Flow) -> str:
 
 def identity(party: Party) -> str:
     """A reserved identity by its name, another by its number."""
-    known = RESERVED.get(party.identity)
-    if known is None:
-        return f"ID:{party.identity}" if party.identity else "unknown"
-    return max((key.partition(":")[2] for key in known.labels), key=len)
+    if party.identity in RESERVED:
+        return identity_name(party.identity)
+    return f"ID:{party.identity}" if party.identity else "unknown"
 
 
 def _with_port(party: Party, port: int, flow: Flow) -> str:

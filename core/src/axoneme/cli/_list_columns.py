@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from axoneme.model.labels import short_labels
+from axoneme.model.identity import identity_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,8 +26,8 @@ def _labels(row: Row) -> str:
     return "\n".join(f"{key}={value}" if value else key for key, value in row["labels"].items())
 
 
-def _own_labels(row: Row) -> str:
-    return short_labels(row["labels"])
+def _whose(row: Row) -> str:
+    return identity_name(row["identity"], row["labels"])
 
 
 ENDPOINTS: Columns = {
@@ -38,7 +38,7 @@ ENDPOINTS: Columns = {
     "EGRESS": _enforced("egress"),
     "IDENTITY": "identity",
     "ADDRESSES": "addresses",
-    "LABELS": _own_labels,
+    "LABELS": _whose,
 }
 
 ENDPOINT: Columns = {
@@ -66,7 +66,7 @@ IDENTITIES: Columns = {
     "TYPE": "type",
     "ENDPOINTS": "endpoints",
     "HERE": "endpoints-here",
-    "LABELS": _own_labels,
+    "LABELS": _whose,
 }
 
 IDENTITY: Columns = {

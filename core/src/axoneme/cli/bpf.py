@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from axoneme.agent.names import Names
+    from axoneme.agent.names import StoredNames
     from axoneme.datapath import PinnedMaps
 
 _formats = output_option("table", "json")
@@ -54,15 +54,15 @@ def lanes_group() -> None:
 
 
 @contextmanager
-def _opened(config: Path) -> Iterator[tuple[PinnedMaps, Names]]:
-    from axoneme.agent.names import Names
+def _opened(config: Path) -> Iterator[tuple[PinnedMaps, StoredNames]]:
+    from axoneme.agent.names import StoredNames
     from axoneme.config import read_agent_config
     from axoneme.datapath import PinnedMaps
     from axoneme.sources import EmbeddedSource
 
     agent = read_agent_config(config)
     with PinnedMaps(agent.bpffs) as maps:
-        yield maps, Names.read(EmbeddedSource(agent.state_dir))
+        yield maps, StoredNames(EmbeddedSource(agent.state_dir), maps)
 
 
 @endpoint_group.command("list", epilog=examples("axoneme bpf endpoint list"))

@@ -59,12 +59,10 @@ def read_counts(maps: Maps) -> list[Count]:
 
 def read_drops(maps: Maps, reasons: ReasonRegistry) -> list[Drop]:
     """Every reason that has dropped a packet, by trunk."""
-    trunks, known = trunk_numbers(), reasons.all()
+    trunks = trunk_numbers()
     drops = []
     for key, value in maps.table("drops").read(summed=True):
-        number = key["reason"]
-        unknown = Reason(number, "", f"reason_{number}", "A reason that no plugin declares now")
-        reason = known.get(number, unknown)
+        reason = reasons.get(key["reason"])
         drops.append(Drop(trunks[key["trunk"]], reason, value["packets"], value["bytes"]))
     return sorted(drops, key=lambda d: (d.trunk, d.reason.number))
 

@@ -95,6 +95,11 @@ class ReasonRegistry:
         self._known[owner, name] = Reason(number, owner, name, text)
         return number
 
+    def get(self, number: int) -> Reason:
+        """The reason of a number; one that nobody declares any more has only the number."""
+        unknown = Reason(number, "", f"reason_{number}", f"Reason {number}, of no plugin here")
+        return core_reasons().get(number) or self.all().get(number, unknown)
+
     def all(self) -> dict[int, Reason]:
         """Every reason that a drop on this node may have, by number."""
         return core_reasons() | {r.number: r for r in self._known.values()}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
-from axoneme.model.labels import CIDR_SOURCE, RESERVED_SOURCE, Labels
+from axoneme.model.labels import CIDR_SOURCE, RESERVED_SOURCE, Labels, short_labels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,9 +31,14 @@ class Reserved(IntEnum):
     WORLD_IPV6 = 10
 
     @property
+    def word(self) -> str:
+        """What people call it: host, remote-node."""
+        return self.name.lower().replace("_", "-")
+
+    @property
     def label(self) -> str:
         """The key of the label that an identity of this number has."""
-        return f"{RESERVED_SOURCE}:{self.name.lower().replace('_', '-')}"
+        return f"{RESERVED_SOURCE}:{self.word}"
 
 
 FIRST_OF_LABELS: Final = 256
@@ -65,6 +70,18 @@ def _reserved(number: Reserved) -> Identity:
 RESERVED: Final[Mapping[int, Identity]] = MappingProxyType(
     {int(number): _reserved(number) for number in Reserved}
 )
+
+
+def identity_name(number: int, labels: Mapping[str, str] | None = None) -> str:
+    """Return who has an identity, for people: host, 10.0.0.0/8, app=web in shop.
+
+    It is "" where that is not known. labels: those of the number, if somebody knows them.
+    """
+    if number in RESERVED:
+        return Reserved(number).word
+    prefix = f"{CIDR_SOURCE}:"
+    networks = (key.removeprefix(prefix) for key in labels or () if key.startswith(prefix))
+    return next(networks, None) or short_labels(labels or {})
 
 
 def cidr_identity(number: int, network: IPv4Network | IPv6Network) -> Identity:

@@ -145,9 +145,8 @@ def own_labels(labels: Mapping[str, str]) -> dict[str, str]:
 
 
 def short_labels(labels: Mapping[str, str]) -> str:
-    """Return labels as people tell pods apart; of a pod without labels its namespace."""
-    common = tuple(f"{K8S}:{start}" for start in _NOT_OWN)
-    own = {key: value for key, value in labels.items() if not key.startswith(common)}
-    if not own and NAMESPACE in labels:
-        own = {NAMESPACE: labels[NAMESPACE]}
-    return ",".join(f"{key}={value}" if value else key for key, value in own.items())
+    """Return labels as people tell pods apart: app=web in shop."""
+    own = ",".join(f"{key}={value}" if value else key for key, value in own_labels(labels).items())
+    if NAMESPACE not in labels:
+        return own
+    return f"{own or 'no labels'} in {labels[NAMESPACE]}"

@@ -23,6 +23,12 @@ HIGHEST_PORT: Final = 65535
 #: The protocols whose packets have ports.
 TCP, UDP, SCTP = 6, 17, 132
 PROTOCOLS: Final = {"TCP": TCP, "UDP": UDP, "SCTP": SCTP}
+_PROTOCOL_NAMES: Final = {1: "ICMPv4", 58: "ICMPv6"} | {n: name for name, n in PROTOCOLS.items()}
+
+
+def protocol_name(number: int) -> str:
+    """Return what people call a protocol; of one that is not known here its number."""
+    return _PROTOCOL_NAMES.get(number) or str(number)
 
 
 class Direction(IntEnum):
@@ -151,6 +157,28 @@ class Rule:
             raise ValueError(f"{self.where}: only an allowed network reaches into the cluster")
 
 
+@frozen
+class RuleName:
+    """A rule by its policy and its place there; str() is what maps and lists have."""
+
+    policy: str
+    rule: str
+
+    @classmethod
+    def parse(cls, text: str) -> RuleName:
+        """Return the name that a text is: default/web ingress[0]."""
+        policy, _, rule = text.rpartition(" ")
+        return cls(policy, rule)
+
+    def __str__(self) -> str:
+        """Return both."""
+        return f"{self.policy} {self.rule}".lstrip()
+
+
+#: By the numbers of enum axn_rule: rules that no policy wrote.
+OTHER_RULES: Final = {1: RuleName("", "the pod's own node")}
+
+
 @frozen(cache_hash=True, order=False)
 class Policy:
     """Whose traffic is restricted, and what remains; `kind` is that of its manifest.
@@ -181,6 +209,10 @@ class Policy:
         denies = any(rule.deny for rule in self.ingress + self.egress)
         named = any(ports.name for rule in self.ingress for ports in rule.ports or ())
         return not (denies or named)
+
+    def name_of(self, rule: Rule) -> RuleName:
+        """Return what one of its rules is called."""
+        return RuleName(self.title, rule.where)
 
     @property
     def title(self) -> str:

@@ -33,7 +33,12 @@ class Owner:
 
     def __str__(self) -> str:
         """Return the pod's name as Kubernetes writes it, or the node's."""
-        return f"{self.namespace}/{self.name}" if self.namespace else self.name
+        return title(self.namespace, self.name)
+
+
+def title(namespace: str, name: str) -> str:
+    """What people call a pod, or a node, which is in no namespace."""
+    return f"{namespace}/{name}" if namespace else f"node {name}"
 
 
 @define
@@ -51,9 +56,13 @@ class Directory:
     _present: dict[bytes, Owner] = field(factory=dict, init=False)
     _gone: dict[bytes, Owner] = field(factory=dict, init=False)
 
+    def present(self, address: bytes) -> Owner | None:
+        """Who has an address now; None if nobody has."""
+        return self._present.get(address) or self._nodes.get(address)
+
     def owner(self, address: bytes, identity: int = 0) -> Owner | None:
         """Who has an address, or had it while it stood for this identity; None if nobody did."""
-        present = self._present.get(address) or self._nodes.get(address)
+        present = self.present(address)
         if present is not None and identity in (0, present.identity):
             return present
         gone = self._gone.get(address)

@@ -9,7 +9,8 @@ from attrs import define, field, frozen
 
 from axoneme.model import unpack_address
 from axoneme.model.identity import RESERVED
-from axoneme.observe.names import (
+from axoneme.model.policy import protocol_name
+from axoneme.observe.book import (
     DENIAL,
     DEVICE,
     DROP,
@@ -20,18 +21,18 @@ from axoneme.observe.names import (
     REASON,
     RULE,
 )
+from axoneme.observe.directory import title
 from axoneme.observe.rows import port
-from axoneme.observe.words import CONNTRACK, DIRECTIONS, KIND_NAMES, PROTOCOL_NAMES, VERDICT_NAMES
+from axoneme.observe.words import CONNTRACK, DIRECTIONS, KIND_NAMES, VERDICT_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from axoneme.observe.names import Names
+    from axoneme.observe.book import Book
     from axoneme.observe.rows import Columns, RowLayout
 
 _DENIED = frozenset({POLICY_DENIED, POLICY_DENY})
 _EGRESS_VERDICT, _INGRESS_VERDICT = 2, 4
-_HOST_RULE = 1
 _FIELDS = (
     "time",
     "cpu",
@@ -72,9 +73,9 @@ class Party:
 
     def __str__(self) -> str:
         """Return the pod's name as Kubernetes writes it, the node's, or the address."""
-        if self.namespace:
-            return f"{self.namespace}/{self.name}"
-        return self.name or (f"[{self.address}]" if ":" in self.address else self.address)
+        if self.name:
+            return title(self.namespace, self.name)
+        return f"[{self.address}]" if ":" in self.address else self.address
 
 
 @frozen
@@ -145,7 +146,7 @@ class FlowReader:
     _columns: Columns
     offset: int
     trunks: Mapping[int, str]
-    names: Names = field(factory=dict)
+    names: Book = field(factory=dict)
     _parties: dict[tuple[bytes, int], Party] = field(factory=dict, init=False)
     _kinds: dict[int, tuple[str, ...]] = field(factory=dict, init=False)
 
@@ -154,7 +155,7 @@ class FlowReader:
         """The reader for rows of a layout."""
         return cls(layout.columns(*_FIELDS), offset, trunks)
 
-    def learn(self, names: Names) -> None:
+    def learn(self, names: Book) -> None:
         """Take names; those that were known otherwise are other ones from now on."""
         if names:
             self.names |= names
@@ -182,7 +183,7 @@ class FlowReader:
             self._parties.get((daddr, dst)) or self._party(daddr, dst),
             port(sport),
             port(dport),
-            PROTOCOL_NAMES.get(proto) or str(proto),
+            protocol_name(proto),
             self.trunks.get(trunk, ""),
             self.names.get((DEVICE, ifindex), ""),
             DIRECTIONS[direction & 1],
@@ -230,10 +231,8 @@ class FlowReader:
     def _by_rule(self, allowed: bool, number: int) -> Judgement:
         if not number:
             return Judgement(allowed)
-        if number == _HOST_RULE:
-            return Judgement(allowed, "the pod's own node")
         known: Any = self.names.get((RULE, number))
         if known is None:
             return Judgement(allowed, f"rule {number}")
         policy, rule = known
-        return Judgement(allowed, rule, (policy,))
+        return Judgement(allowed, rule, (policy,) if policy else ())

@@ -13,7 +13,7 @@ from axoneme.observe.lost import Lost
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from axoneme.observe.names import Names
+    from axoneme.observe.book import Book
     from axoneme.observe.rows import RowLayout
 
 #: Rows that come in small batches are kept together up to so many.
@@ -25,7 +25,7 @@ class Batch:
     """Rows, and the names that they need."""
 
     rows: bytearray
-    names: Names
+    names: Book
 
 
 @define
@@ -40,7 +40,7 @@ class Store:
     def __len__(self) -> int:
         return self._count
 
-    def put(self, rows: bytes, names: Names) -> None:
+    def put(self, rows: bytes, names: Book) -> None:
         """Keep rows; the oldest ones go if there are too many."""
         last = self._items[-1] if self._items else None
         if isinstance(last, Batch) and self._fits(last, names):
@@ -82,7 +82,7 @@ class Store:
             first = next(n for n in range(count) if times.at(item.rows, n)[0] >= time)
             yield Batch(item.rows[first * self.layout.size :], item.names)
 
-    def _fits(self, batch: Batch, names: Names) -> bool:
+    def _fits(self, batch: Batch, names: Book) -> bool:
         if len(batch.rows) >= _TOGETHER * self.layout.size:
             return False
         known = batch.names

@@ -14,8 +14,8 @@ from axoneme.observe.lost import Lost, Source
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from axoneme.observe.book import Book, KeyReader
     from axoneme.observe.choice import Chooser
-    from axoneme.observe.names import KeyReader, Names
     from axoneme.observe.store import Batch
 
 #: Rows that wait for a reader; it is told how many more there were.
@@ -45,14 +45,14 @@ class Subscription:
     size: int
     room: int = _ROOM
     #: What was there before the reader came, which takes no room from what comes.
-    _past: deque[tuple[bytes, Names] | Lost] = field(factory=deque, init=False)
-    _queue: deque[tuple[bytes, Names] | Lost] = field(factory=deque, init=False)
+    _past: deque[tuple[bytes, Book] | Lost] = field(factory=deque, init=False)
+    _queue: deque[tuple[bytes, Book] | Lost] = field(factory=deque, init=False)
     _waiting: int = field(default=0, init=False)
     _missed: dict[tuple[object, ...], Lost] = field(factory=dict, init=False)
-    _told: Names = field(factory=dict, init=False)
+    _told: Book = field(factory=dict, init=False)
     _filled: asyncio.Event = field(factory=asyncio.Event, init=False)
 
-    def offer(self, rows: bytes, names: Names, time: int) -> None:
+    def offer(self, rows: bytes, names: Book, time: int) -> None:
         """Take those of these rows that are chosen; `time` is now."""
         chosen = self.chooser.choose(rows)
         if not chosen:
@@ -78,7 +78,7 @@ class Subscription:
 
     def add_past(self, items: Iterable[Batch | Lost], last: int | None = None) -> None:
         """Take what is chosen of the past, of which there is never too much; the last so many."""
-        found: list[tuple[bytes, Names] | Lost] = []
+        found: list[tuple[bytes, Book] | Lost] = []
         for item in items:
             if isinstance(item, Lost):
                 found += [item] if self.chooser.wants(item.type) else []
@@ -90,8 +90,8 @@ class Subscription:
         self._filled.set()
 
     def _last(
-        self, items: list[tuple[bytes, Names] | Lost], count: int
-    ) -> Iterator[tuple[bytes, Names] | Lost]:
+        self, items: list[tuple[bytes, Book] | Lost], count: int
+    ) -> Iterator[tuple[bytes, Book] | Lost]:
         """The end of the items, which has so many rows."""
         skipped = sum(len(i[0]) // self.size for i in items if not isinstance(i, Lost)) - count
         for item in items:
@@ -123,7 +123,7 @@ class Subscription:
             self._waiting -= len(item[0]) // self.size
         return self._message(item)
 
-    def _message(self, item: tuple[bytes, Names] | Lost) -> Message:
+    def _message(self, item: tuple[bytes, Book] | Lost) -> Message:
         if isinstance(item, Lost):
             return Message(lost=(item,))
         rows, names = item
@@ -138,7 +138,7 @@ class Subscription:
         self._queue.extend(self._missed.values())
         self._missed.clear()
 
-    def _new(self, rows: bytes, names: Names) -> list[list[Any]]:
+    def _new(self, rows: bytes, names: Book) -> list[list[Any]]:
         """The names in rows that the reader has not been told, or told otherwise."""
         found = []
         for key in self.keys.keys(rows):

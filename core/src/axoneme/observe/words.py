@@ -36,7 +36,6 @@ PROTOCOLS: Final = {
     "icmpv6": (58,),
     "sctp": (132,),
 }
-PROTOCOL_NAMES: Final = {6: "TCP", 17: "UDP", 1: "ICMPv4", 58: "ICMPv6", 132: "SCTP"}
 TCP_FLAGS: Final = ("FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR")
 #: What connection tracking knows of a packet's flow.
 CONNTRACK: Final = ("", "new", "established", "reply", "related")

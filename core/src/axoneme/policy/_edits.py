@@ -16,7 +16,7 @@ from axoneme.model.labels import (
     SERVICE_ACCOUNT,
     Labels,
 )
-from axoneme.model.policy import PROTOCOLS, CidrPeer, NamedPort, SelectorPeer
+from axoneme.model.policy import CidrPeer, NamedPort, SelectorPeer, protocol_name
 from axoneme.model.selector import Operator
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 World: TypeAlias = "tuple[tuple[Policy, ...], Scene]"
 _SOME_VALUE = "yes"
-_PROTOCOLS = {number: name for name, number in PROTOCOLS.items()}
 
 
 @frozen
@@ -193,7 +192,7 @@ def _address_in(wanted: CidrPeer) -> Address | None:
 
 
 def _to_port(proto: int, port: int, scene: Scene, more: str = "") -> Edit:
-    name = f"{_PROTOCOLS[proto]} " if proto != scene.proto else ""
+    name = f"{protocol_name(proto)} " if proto != scene.proto else ""
     words = f"it went to {name}port {port}{more}"
     return Edit(words, lambda world: (world[0], evolve(world[1], proto=proto, port=port)))
 

@@ -65,4 +65,4 @@ class Held:
         for policy in self.policies:
             for direction in Direction:
                 for rule in policy.rules(direction):
-                    yield f"{policy.title} {rule.where}"
+                    yield str(policy.name_of(rule))

@@ -123,5 +123,5 @@ class Compiler:
         table = RuleTable(direction, expansion, own_ports, self.rule_number)
         for policy in policies:
             for rule in policy.rules(direction):
-                table.add(rule, f"{policy.title} {rule.where}")
+                table.add(rule, str(policy.name_of(rule)))
         return table

@@ -90,7 +90,7 @@ def _candidates(
         if not policy.subject.matches(labels):
             continue
         for rule in policy.rules(direction):
-            name = f"{policy.title} {rule.where}"
+            name = str(policy.name_of(rule))
             for edits in islice(_edits(rule, scene, direction, name), _TRIED_OF_A_RULE):
                 yield edits, name
 

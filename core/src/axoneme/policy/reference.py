@@ -74,7 +74,7 @@ def decide(
     selecting = [p for p in policies if p.subject.matches(subject.known_labels)]
     target = subject if direction is Direction.INGRESS else peer
     meant = [
-        (f"{policy.title} {rule.where}", rule.deny)
+        (str(policy.name_of(rule)), rule.deny)
         for policy, rule in _rules(selecting, direction)
         if means_peer(rule, peer) and means_port(rule, direction, target, proto, port)
     ]

@@ -11,14 +11,17 @@ from attrs import frozen
 
 from axoneme.agent.frames import ICMP, ICMPV6, Flow
 from axoneme.errors import AxonemeError, nearest
+from axoneme.model import pack_address
 from axoneme.model.address import parse_address
 from axoneme.model.policy import HIGHEST_PORT, PROTOCOLS
+from axoneme.observe.directory import title
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from axoneme.model import Address
     from axoneme.model.node import NodeRecord
+    from axoneme.observe import Directory
     from axoneme.sources import EndpointRecord
 
 HOST, WORLD = "host", "world"
@@ -53,11 +56,12 @@ class Question:
 
 
 @frozen
-class Directory:
+class Ends:
     """Everyone who can be an end: the cluster's pods, and its nodes, this one first."""
 
     pods: Mapping[tuple[str, str], EndpointRecord]
     nodes: tuple[NodeRecord, ...]
+    directory: Directory
 
     def question(
         self, source: str, target: str, *, version: int = 0, protocol: str = ""
@@ -80,13 +84,11 @@ class Directory:
 
     def of(self, address: Address) -> End:
         """Return who has an address."""
-        for record in self.pods.values():
-            if address in record.addresses:
-                return End(str(record), (address,), self._node_of(record), record)
-        for node in self.nodes:
-            if address in node.addresses:
-                return End(f"node {node}", (address,), node.name)
-        return End(f"{WORLD} ({address})", (address,))
+        owner = self.directory.present(pack_address(address))
+        if owner is None:
+            return End(f"{WORLD} ({address})", (address,))
+        record = self.pods.get((owner.namespace, owner.name))
+        return End(str(owner), (address,), owner.node, record)
 
     def node(self, name: str) -> NodeRecord | None:
         """Return the node of a name."""
@@ -114,7 +116,7 @@ class Directory:
         return self._of_node(node) if node is not None else end
 
     def _of_node(self, node: NodeRecord) -> End:
-        return End(f"node {node}", node.addresses, node.name)
+        return End(title("", node.name), node.addresses, node.name)
 
     def _pods(self, words: str) -> list[EndpointRecord]:
         space, _, name = words.rpartition("/")

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, frozen
 
+from axoneme.agent.names import LiveNames
 from axoneme.errors import AxonemeError
+from axoneme.model.labels import short_labels
+from axoneme.model.policy import protocol_name
 
 from .advice import advise
-from .ends import Directory
+from .ends import Ends
 from .follower import Follower
-from .names import protocol as name_of
-from .names import short
 from .parcels import Entrance, Outcome, Parcel, Passage
 from .telling import Teller
 
 if TYPE_CHECKING:
     from axoneme.agent.cluster import Cluster
-    from axoneme.agent.frames import Flow
     from axoneme.model import Address
 
     from .ends import End, Question
@@ -51,16 +51,16 @@ class Explainer:
         Raises:
             AxonemeError: there is no such end or packet.
         """
-        directory = self._directory()
-        question = directory.question(source, target, version=version, protocol=protocol)
+        ends = self._ends()
+        question = ends.question(source, target, version=version, protocol=protocol)
         where, parcel = _begin(question)
-        legs, passage = await self._journey(directory, where, parcel)
+        legs, passage = await self._journey(ends, where, parcel)
         allowed = passage.outcome in _ALLOWED
         refusal = next((leg["refusal"] for leg in legs if leg["refusal"]), None)
         return {
             "source": _end(question.source, question.flow.source),
             "target": _end(question.target, question.flow.target),
-            "protocol": _protocol(question.flow),
+            "protocol": protocol_name(question.flow.protocol),
             "port": question.flow.port,
             "verdict": "allowed" if allowed else "dropped" if refusal else "lost",
             "outcome": str(passage.outcome),
@@ -73,18 +73,19 @@ class Explainer:
 
     def follow(self, parcel: dict[str, Any]) -> dict[str, Any]:
         """Say what becomes of a parcel on this node: what other nodes' agents ask."""
-        return self._follow(self._directory(), Parcel.load(parcel)).dump()
+        return self._follow(self._ends(), Parcel.load(parcel)).dump()
 
-    def _directory(self) -> Directory:
-        return Directory(self.cluster.endpoints, self.cluster.nodes)
+    def _ends(self) -> Ends:
+        names = LiveNames(self.cluster)
+        return Ends(self.cluster.endpoints, self.cluster.nodes, names.directory)
 
-    def _follow(self, directory: Directory, parcel: Parcel) -> Passage:
-        passage, legs = Follower(self.cluster, directory).follow(parcel)
+    def _follow(self, ends: Ends, parcel: Parcel) -> Passage:
+        passage, legs = Follower(self.cluster, ends).follow(parcel)
         teller = Teller.of(self.cluster)
         return evolve(passage, legs=[teller.leg(leg) for leg in legs])
 
     async def _journey(
-        self, directory: Directory, where: str, parcel: Parcel | None
+        self, ends: Ends, where: str, parcel: Parcel | None
     ) -> tuple[list[dict[str, Any]], Passage]:
         legs: list[dict[str, Any]] = []
         passage = Passage(Outcome.LOST, "it goes from node to node without end")
@@ -92,17 +93,17 @@ class Explainer:
             if parcel is None:
                 break
             try:
-                passage = await self._at(directory, where, parcel)
+                passage = await self._at(ends, where, parcel)
             except AxonemeError as error:
                 return legs, Passage(Outcome.LOST, str(error))
             legs += passage.legs
             where, parcel = passage.node, passage.parcel
         return legs, passage
 
-    async def _at(self, directory: Directory, where: str, parcel: Parcel) -> Passage:
+    async def _at(self, ends: Ends, where: str, parcel: Parcel) -> Passage:
         if where == self.cluster.name:
-            return self._follow(directory, parcel)
-        node = directory.node(where)
+            return self._follow(ends, parcel)
+        node = ends.node(where)
         if node is None:
             raise AxonemeError(f"node {where} is not known here")
         return Passage.load(await self.peers.follow(node, parcel.dump()))
@@ -127,9 +128,5 @@ def _end(end: End, address: Address) -> dict[str, Any]:
         "address": str(address),
         "node": end.node,
         "identity": pod.identity if pod else 0,
-        "labels": short(pod.labels) if pod else "",
+        "labels": short_labels(pod.labels) if pod else "",
     }
-
-
-def _protocol(flow: Flow) -> str:
-    return name_of(flow.protocol).lower()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from axoneme.datapath import Datapath
     from axoneme.model import Endpoint
 
-    from .ends import Directory
+    from .ends import Ends
     from .legs import Leg
 
 #: AXN_TO_ENDPOINT: a redirect straight into a pod.
@@ -37,7 +37,7 @@ class Follower:
     """Follows packets on this node."""
 
     cluster: Cluster
-    directory: Directory
+    ends: Ends
 
     @property
     def _datapath(self) -> Datapath:
@@ -155,7 +155,7 @@ class Follower:
 
     def _left(self, door: Door, packet: bytes) -> Passage:
         """On the wire: for another node, or for somebody outside."""
-        end = self.directory.of(ends(packet)[1])
+        end = self.ends.of(ends(packet)[1])
         if end.node in ("", self.cluster.name):
             return Passage(Outcome.OUTSIDE, f"it leaves node {self.cluster.name} by {door.device}")
         words = f"by {door.device} to node {end.node}"
@@ -179,7 +179,7 @@ class Follower:
         """In the tunnel to another node."""
         if tunnel is None:
             return Passage(Outcome.LOST, f"ipcache knows no node behind {ends(packet)[1]}")
-        end = self.directory.of(tunnel.node)
+        end = self.ends.of(tunnel.node)
         own = self.cluster.member.record.address(tunnel.node.version)
         if not end.node:
             return Passage(Outcome.LOST, f"it is encapsulated to {tunnel.node}, which is no node")

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
 
+from axoneme.agent.names import device_name
 from axoneme.model import unpack_address
-from axoneme.model.policy import Direction
+from axoneme.model.policy import Direction, protocol_name
 from axoneme.model.rule_set import (
     DEFAULT_DENY_EGRESS,
     DEFAULT_DENY_INGRESS,
@@ -19,16 +20,14 @@ from axoneme.model.rule_set import (
     PolicyKey,
 )
 
-from .names import protocol
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from axoneme.agent.cluster import Cluster
+    from axoneme.agent.names import LiveNames
     from axoneme.datapath import Rows
     from axoneme.model import Address, Lookup
 
-    from .names import Names
 
 _NOTHING = "nothing"
 _BLOCK = 255
@@ -40,7 +39,7 @@ class MapWords:
     """The maps of one node, in words."""
 
     cluster: Cluster
-    names: Names
+    names: LiveNames
     _wanted: Mapping[str, Rows] | None = field(default=None, init=False)
 
     def lookup(self, lookup: Lookup) -> dict[str, str]:
@@ -103,7 +102,7 @@ class MapWords:
                 return self._policy_key(key)
             case "conntrack":
                 ends = [f"{unpack_address(key[a])} port {key[p]}" for a, p in _ENDS]
-                return f"{protocol(key['proto'])} {' and '.join(ends)}"
+                return f"{protocol_name(key['proto'])} {' and '.join(ends)}"
             case _:
                 return repr(key)
 
@@ -117,7 +116,7 @@ class MapWords:
         return {
             "endpoints": self._endpoint,
             "ipcache": self._remote,
-            "cidrs": self.names.identity,
+            "cidrs": self.names.peer,
             "nodes": lambda number: f"node number {number}",
             "rule_sets": _rule_set,
             "policy": self._entry,
@@ -126,22 +125,22 @@ class MapWords:
 
     def _endpoint(self, row: Mapping[str, Any]) -> str:
         rules = f"rule set {row['rule_set']}" if row["rule_set"] else "no rule set"
-        who, identity = self.names.endpoint(row["id"]), self.names.identity(row["identity"])
-        return f"{who}, {identity}, {self.names.device(row['ifindex'])}, {rules}"
+        who, identity = self.names.endpoint(row["id"]), self.names.peer(row["identity"])
+        device = device_name(row["ifindex"]) or f"device {row['ifindex']}"
+        return f"{who}, {identity}, {device}, {rules}"
 
     def _remote(self, row: Mapping[str, Any]) -> str:
         tunnel = f", behind node {unpack_address(row['tunnel'])}" if any(row["tunnel"]) else ""
-        return self.names.identity(row["identity"]) + tunnel
+        return self.names.peer(row["identity"]) + tunnel
 
     def _policy_key(self, fields: Mapping[str, int]) -> str:
         key = PolicyKey(fields["identity"], fields["port"], fields["proto"], fields["kind"])
         way = "from" if key.direction is Direction.INGRESS else "to"
-        return f"{way} {self.names.identity(key.identity)}, {_ports(key)}"
+        return f"{way} {self.names.peer(key.identity)}, {_ports(key)}"
 
     def _entry(self, row: Mapping[str, int]) -> str:
-        rule = self.names.rule(row["rule"])
         verdict = "denied" if row["verdict"] == DENY else "allowed"
-        return f"{verdict} by {rule['rule']}" if rule else f"{verdict} by rule {row['rule']}"
+        return f"{verdict} by {self.names.rule(row['rule'])}"
 
 
 _ENDS = (("saddr", "sport"), ("daddr", "dport"))
@@ -174,7 +173,7 @@ def _rule_set(row: Mapping[str, int]) -> str:
 def _ports(key: PolicyKey) -> str:
     if not key.proto:
         return "any protocol"
-    name = protocol(key.proto)
+    name = protocol_name(key.proto)
     if not key.length:
         return f"{name}, any port"
     if key.length < 16:

@@ -5,15 +5,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from attrs import define
+from attrs import asdict, define
 
+from axoneme.agent.names import LiveNames
 from axoneme.datapath import Verdict
 from axoneme.errors import PluginError
 from axoneme.model.identity import Reserved
 from axoneme.model.policy import Direction
 
-from .names import RULE_HOST, Names
 from .rows import MapWords
+from .written import Written
 
 if TYPE_CHECKING:
     from axoneme.agent.cluster import Cluster
@@ -35,14 +36,15 @@ class Teller:
     """Tells of this node's programs."""
 
     cluster: Cluster
-    names: Names
+    names: LiveNames
+    written: Written
     maps: MapWords
 
     @classmethod
     def of(cls, cluster: Cluster) -> Teller:
         """Return one who reads what the cluster knows at this moment."""
-        names = Names(cluster)
-        return cls(cluster, names, MapWords(cluster, names))
+        names = LiveNames(cluster)
+        return cls(cluster, names, Written(names), MapWords(cluster, names))
 
     def leg(self, leg: Leg) -> dict[str, Any]:
         """Tell of one program."""
@@ -78,7 +80,7 @@ class Teller:
         }
         if step.verdict not in _GOOD:
             number = step.reason if step.verdict == Verdict.DROP else _INVALID_VERDICT
-            reason = self.names.reason(number)
+            reason = asdict(self.names.reason(number))
             told |= {"reason": reason, "words": reason["text"]}
         if step.stage == _POLICY:
             told |= self._by_policy(step)
@@ -104,17 +106,15 @@ class Teller:
         if not step.packet["flags"] & _ASKED[direction]:
             return {}
         way = "into" if direction is Direction.INGRESS else "out of"
-        rule = self.names.rule(step.rule)
         dropped = step.verdict == Verdict.DROP
-        if rule is not None:
-            words = f"{'denied' if dropped else 'allowed'} by {rule['rule']}"
-            return {"rule": rule, "policies": [rule], "words": words}
-        if step.rule == RULE_HOST:
-            return {"words": "a pod's own node may always reach it"}
-        restricting = self.names.restricting(_subject(step), direction)
+        if step.rule:
+            rule = self.written.rule(step.rule)
+            words = f"{'denied' if dropped else 'allowed'} by {self.names.rule(step.rule)}"
+            return {"rule": rule, "policies": [rule] if rule else [], "words": words}
+        restricting = self.written.restricting(_subject(step), direction)
         if dropped:
             titles = ", ".join(one["policy"] for one in restricting)
-            words = f"no rule of {titles} allows it" if titles else "its rule set is not there"
+            words = f"nothing in {titles} allows it" if titles else "its rule set is not there"
             return {"policies": restricting, "words": f"{words} {way} the pod"}
         if not restricting:
             return {"words": f"no policy restricts what gets {way} the pod"}
@@ -132,7 +132,7 @@ class Teller:
             "plugin": "core",
             "stage": "",
             "direction": "",
-            "reason": self.names.reason(last.reason if last else 0),
+            "reason": asdict(self.names.reason(last.reason if last else 0)),
             "rule": None,
             "policies": [],
             "words": "the trunk drops it itself, before or behind all stages",

@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import socket
 import time
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 from attrs import frozen
 
 from axoneme.agent.client import ask
-from axoneme.agent.names import Names
+from axoneme.agent.names import StoredNames
 from axoneme.config import AgentConfig, read_agent_config
 from axoneme.datapath import PinnedMaps, supported
 from axoneme.datapath.features import SINCE
@@ -96,8 +96,8 @@ class Sysdump:
             dump.add("agent/log.txt", _reading(self.log, str))
 
     def _add_kernel(self, dump: Dump, agent: AgentConfig) -> None:
-        names = cache(lambda: Names.read(EmbeddedSource(agent.state_dir)))
         with PinnedMaps(agent.bpffs) as pinned:
+            names = StoredNames(EmbeddedSource(agent.state_dir), pinned)
             dump.add("kernel/attached.json", lambda: kernel.attached(agent.bpffs))
             dump.add("kernel/maps.json", lambda: kernel.maps(pinned))
             dump.add("kernel/features.json", lambda: {one: supported(one) for one in SINCE})

@@ -43,20 +43,16 @@ def attached(bpffs: Path) -> list[dict[str, Any]]:
     return [asdict(one) for one in read_attached(bpffs)]
 
 
-def rows_of(
-    pinned: PinnedMaps, names: Callable[[], Names], most: int
-) -> Iterator[tuple[str, Callable[[], Any]]]:
+def rows_of(pinned: PinnedMaps, names: Names, most: int) -> Iterator[tuple[str, Callable[[], Any]]]:
     """For each map of core a function that returns its first rows."""
     for name in sorted(pinned.names - _LEFT_OUT):
         yield name, _rows(name, pinned, names, most)
 
 
-def _rows(
-    name: str, pinned: PinnedMaps, names: Callable[[], Names], most: int
-) -> Callable[[], Any]:
+def _rows(name: str, pinned: PinnedMaps, names: Names, most: int) -> Callable[[], Any]:
     def read() -> list[Any]:
         named = _NAMED.get(name)
-        rows = named(pinned, names()) if named else _plain(pinned, name)
+        rows = named(pinned, names) if named else _plain(pinned, name)
         found = list(islice(rows, most + 1))
         return found if len(found) <= most else [*found[:most], f"more than {most} rows"]
 

@@ -36,7 +36,7 @@ POLICY_DENIED: Final = 133
 POLICY_DENY: Final = 181
 
 Key = tuple[Any, ...]
-Names = dict[Key, Any]
+Book = dict[Key, Any]
 
 
 @frozen
