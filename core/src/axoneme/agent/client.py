@@ -32,17 +32,22 @@ def ask(run_dir: Path, method: str, **arguments: Any) -> Any:
         return _ask(path, lines, method, arguments)
 
 
-def follow(run_dir: Path, method: str, **arguments: Any) -> Iterator[tuple[dict[str, Any], bytes]]:
+def follow(
+    run_dir: Path, method: str, *, patience: float | None = None, **arguments: Any
+) -> Iterator[tuple[dict[str, Any], bytes]]:
     """Follow a stream of the agent: its result first, then each header with its bytes.
+
+    patience: seconds to wait for the next header; None is for ever.
 
     Raises:
         ConnectionError: no agent is running there, or it has ended.
+        TimeoutError: the next header did not come in time.
         AxonemeError: the agent's own words.
     """
     path = run_dir / SOCKET
     with _connect(path) as connection, connection.makefile("rwb") as lines:
         yield _ask(path, lines, method, arguments), b""
-        connection.settimeout(None)
+        connection.settimeout(patience)
         for line in lines:
             header = json.loads(line)
             yield header, lines.read(header["bytes"])

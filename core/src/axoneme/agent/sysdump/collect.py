@@ -21,6 +21,7 @@ from axoneme.sources import EmbeddedSource
 
 from . import kernel, node
 from .archive import MOST_BYTES, Dump
+from .events import events
 from .redaction import Redactor
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class Sysdump:
         dump.add("config/axoneme.toml", lambda: redactor.toml(self.config.read_text()))
         for method, path in _METHODS.items():
             dump.add(path, partial(ask, agent.run_dir, method))
+        dump.add("agent/events.jsonl", partial(events, agent.run_dir))
         self._add_files(dump, agent)
         self._add_kernel(dump, agent)
         self._add_node(dump)
