@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,8 +19,11 @@ from axoneme.cli.main import NO_AGENT
 from axoneme.errors import AxonemeError
 from axoneme.testing import scaled
 from axoneme.testing.agents import AgentProcess
+from axoneme.testing.packets import UDP, Ethernet, IPv4
 
 DROPS = {"type": ["drop"]}
+#: 802.1Q, VLAN 42.
+TAG = bytes.fromhex("8100002a")
 
 
 @pytest.fixture
@@ -58,6 +62,20 @@ def test_a_drop_is_shown_as_it_happens(agent):
             assert (flow.trunk, flow.device) == ("from_pod", pod.ifname)
             assert abs(flow.time / 1e9 - time.time()) < 60
             assert other.flows == []
+
+
+def test_a_frame_with_a_vlan_tag_is_shown_as_it_is_dropped(agent):
+    """Of the pod that sent it, though it has no place in any VLAN."""
+    with agent:
+        one, two = agent.add_pod("one"), agent.add_pod("two")
+        watcher = Watcher(agent.run_dir, reason=["vlan_filtered"])
+        frame = bytes(Ethernet(one.mac, one.node_mac) / IPv4(one.ipv4, two.ipv4) / UDP(5000, 53))
+        with one.socket(socket.AF_PACKET, socket.SOCK_RAW) as source:
+            source.bind(("eth0", 0))
+            source.send(frame[:12] + TAG + frame[12:])
+        (flow,) = watcher.wait_for(1)
+        assert (str(flow.source), flow.device) == ("default/one", one.ifname)
+        assert flow.reason.text == "VLAN traffic disallowed by VLAN filter"
 
 
 def test_flows_between_pods_are_shown_with_their_names(agent):
