@@ -214,7 +214,8 @@ def _command(group: click.Context) -> Blocks:
             continue
         yield f"## `{context.command_path}`"
         yield re.sub(r"\s+", " ", command.help or "")
-        rows = [_parameter(parameter, context) for parameter in command.params]
+        shown = [one for one in command.params if not getattr(one, "hidden", False)]
+        rows = [_parameter(parameter, context) for parameter in shown]
         if rows:
             yield Table(("argument", "default", "meaning"), rows)
         yield "\n".join(["```sh", *_examples(command), "```"])

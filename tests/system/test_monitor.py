@@ -17,7 +17,7 @@ from tests.system.watching import STRANGER, Watcher, past, sender
 from axoneme.agent.client import follow
 from axoneme.cli.main import NO_AGENT
 from axoneme.errors import AxonemeError
-from axoneme.testing import scaled
+from axoneme.testing import Node, scaled
 from axoneme.testing.agents import AgentProcess
 from axoneme.testing.packets import UDP, Ethernet, IPv4
 
@@ -32,6 +32,20 @@ def agent(node, tmp_path):
     process = AgentProcess(node, tmp_path)
     process.configure(["tc"])
     return process
+
+
+@pytest.fixture(scope="module")
+def dropping(tmp_path_factory):
+    """An agent that has told of three drops."""
+    with Node() as node:
+        process = AgentProcess(node, tmp_path_factory.mktemp("dropping"))
+        process.configure(["tc"])
+        with process:
+            pod = process.add_pod("one")
+            with sender(node, pod) as packets:
+                packets.drops(3)
+            process.wait_for(lambda: len(past(process.run_dir)) == 3, "the drops")
+            yield process
 
 
 def command(agent, *words, **options):
@@ -285,6 +299,42 @@ def test_the_command_shows_the_past_and_ends(agent):
         code, out, errors = finish(command(agent, "--since", "yesterday"))
         assert (code, out) == (1, "")
         assert "'yesterday' is no span of time" in errors
+
+
+@pytest.mark.parametrize(
+    ("words", "count"),
+    [
+        (("--port", "53,80", "--protocol", "TCP, udp"), 3),
+        (("--to-port", "53", "--from-namespace", "default"), 0),
+        (("--to-port", "53", "--from-ip", STRANGER), 3),
+        (("--from-port", "53"), 0),
+        (("--reason", "Invalid source ip"), 3),
+        (("--verdict", "Dropped", "--last", "2"), 2),
+    ],
+)
+def test_the_command_takes_words_as_people_type_them(dropping, words, count):
+    """Several at once, in small and large letters, for one side or for both."""
+    code, out, errors = finish(command(dropping, "--no-follow", *words))
+    assert (code, errors) == (0, "")
+    assert len(out.splitlines()) == count
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--verdict", "drop"), "did you mean dropped?"),
+        (("--pod", ""), "--pod is empty: leave it out"),
+        (("--from-pod", ","), "--from-pod is empty"),
+        (("--port", "http"), "--port is a number, not 'http'"),
+        (("--to-port", "53/udp"), "write --to-port 53 --protocol udp"),
+        (("--not", "--verdict", "dropped"), "have jq choose"),
+    ],
+)
+def test_the_command_says_what_to_write_instead(dropping, words, says):
+    """And shows nothing, since it would be the wrong things."""
+    code, out, errors = finish(command(dropping, "--no-follow", *words))
+    assert (code > 0, out) == (True, "")
+    assert says in errors
 
 
 def test_the_command_ends_by_an_interrupt(agent):

@@ -126,11 +126,10 @@ class Observing:
         """
         follow = bool(arguments.pop("follow", True))
         since, last = arguments.pop("since", None), arguments.pop("last", None)
-        datapath = self.cluster.engine.datapath
         chooser = Chooser(
             parse_choice(arguments),
             self.cluster.addresses.directory,
-            lambda: {reason.name: number for number, reason in datapath.reasons.all().items()},
+            self._reasons,
         )
         made = Subscription(chooser, self._writer.keys, self.store.layout.size)
         if since is not None or last is not None or not follow:
@@ -138,6 +137,11 @@ class Observing:
         if follow:
             self._subscriptions.append(made)
         return self._tell(made, follow)
+
+    def _reasons(self) -> dict[str, int]:
+        """The numbers of reasons by their names, and by what is shown of them."""
+        known = self.cluster.engine.datapath.reasons.all().values()
+        return {r.text.lower(): r.number for r in known} | {r.name: r.number for r in known}
 
     def _add_past(self, made: Subscription, since: float | None, last: int | None) -> None:
         """Give a reader what is kept."""

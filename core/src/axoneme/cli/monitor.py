@@ -22,12 +22,11 @@ _INTERRUPTED = 130
 #: What flows are chosen by; each may be given several times.
 _CHOICES = {
     "pod": "To or from pods whose name begins so: [NAMESPACE/]NAME.",
-    "from_pod": "From such pods.",
-    "to_pod": "To such pods.",
     "namespace": "To or from pods of a namespace.",
     "label": "To or from pods with a label: KEY[=VALUE].",
     "identity": "To or from an identity: a number, or host, world-ipv4, ...",
     "ip": "To or from an address or a network.",
+    "port": "To or from a port.",
     "protocol": "tcp, udp, sctp, icmp.",
     "verdict": "dropped, forwarded, redirected.",
     "type": "drop, policy-verdict, opened, closed, trace.",
@@ -35,16 +34,32 @@ _CHOICES = {
     "related_to": "To or from one pod, by its whole name or endpoint's number.",
 }
 _SHORT = {"namespace": "-n", "label": "-l", "type": "-t"}
+#: Those that may be asked for of one side, too.
+_OF_SIDES = ("pod", "namespace", "label", "identity", "ip", "port")
 _OF_PODS = ("pod", "from_pod", "to_pod", "related_to")
+_PORT = "port"
 
 
 def _choices(command: Callable[..., None]) -> Callable[..., None]:
     for name, text in reversed(_CHOICES.items()):
-        names = [f"--{name.replace('_', '-')}", *filter(None, [_SHORT.get(name)])]
-        complete = pod_names if name in _OF_PODS else None
-        option = click.option(*names, name, multiple=True, help=text, shell_complete=complete)
-        command = option(command)
+        if name in _OF_SIDES:
+            command = _option(f"to_{name}", "The same of who receives.")(command)
+            command = _option(f"from_{name}", "The same of who sends.")(command)
+        command = _option(name, text)(command)
     return command
+
+
+def _option(name: str, text: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    names = [f"--{name.replace('_', '-')}", *filter(None, [_SHORT.get(name)])]
+    complete = pod_names if name in _OF_PODS else None
+    return click.option(*names, name, multiple=True, help=text, shell_complete=complete)
+
+
+def _no_not(_: click.Context, __: click.Parameter, value: bool) -> None:
+    if value:
+        raise click.UsageError(
+            "nothing is left out by a word: say what you want, or have jq choose from -o json"
+        )
 
 
 @click.command(
@@ -55,13 +70,20 @@ def _choices(command: Callable[..., None]) -> Callable[..., None]:
     )
 )
 @_choices
-@click.option("--port", type=int, multiple=True, help="To or from a port.")
 @click.option("--since", default="", help="Begin with what is kept of the last so long: 30s, 5m.")
 @click.option(
     "--last", type=click.IntRange(min=0), help="Begin with the last so many that are kept."
 )
 @click.option(
-    "--follow/--no-follow", default=True, show_default=True, help="Go on with what comes."
+    "-f", "--follow/--no-follow", default=True, show_default=True, help="Go on with what comes."
+)
+@click.option(
+    "--not",
+    is_flag=True,
+    hidden=True,
+    expose_value=False,
+    callback=_no_not,
+    help="What other tools have, and this one has not.",
 )
 @output_option("compact", "json", "table")
 @click.option(
@@ -75,7 +97,6 @@ def _choices(command: Callable[..., None]) -> Callable[..., None]:
 @config_option
 def monitor(
     *,
-    port: tuple[int, ...],
     since: str,
     last: int | None,
     follow: bool,
@@ -89,9 +110,7 @@ def monitor(
     An option may be given several times, or with several words between commas: any of them is
     meant. What different options say must hold together.
     """
-    asked: dict[str, Any] = {name: _split(given) for name, given in words.items() if given}
-    if port:
-        asked["port"] = list(port)
+    asked: dict[str, Any] = {name: _split(name, given) for name, given in words.items() if given}
     if since:
         from axoneme.observe.durations import parse_seconds
 
@@ -103,8 +122,22 @@ def monitor(
         raise ConnectionError("the agent has ended")
 
 
-def _split(given: tuple[str, ...]) -> list[str]:
-    return [word for text in given for word in text.split(",") if word]
+def _split(name: str, given: tuple[str, ...]) -> list[Any]:
+    """What an option says: nothing at all would choose everything."""
+    words = [word.strip() for text in given for word in text.split(",") if word.strip()]
+    option = f"--{name.replace('_', '-')}"
+    if not words:
+        raise click.UsageError(f"{option} is empty: leave it out, or say what you look for")
+    return [_number(option, word) for word in words] if name.endswith(_PORT) else words
+
+
+def _number(option: str, word: str) -> int:
+    number, slash, protocol = word.partition("/")
+    if slash and number.isdigit():
+        raise click.UsageError(f"write {option} {number} --protocol {protocol}")
+    if not word.isdigit():
+        raise click.UsageError(f"{option} is a number, not {word!r}")
+    return int(word)
 
 
 def _show(config: Path, output: str, colour: str, **asked: Any) -> bool:

@@ -11,6 +11,7 @@ from attrs import define, field, frozen
 from axoneme.datapath import EventFilter, EventKind, EventTerm
 from axoneme.errors import AxonemeError, nearest
 from axoneme.model.identity import Reserved
+from axoneme.model.labels import RESERVED_SOURCE
 from axoneme.observe.words import EVENT_KINDS, PROTOCOLS, VERDICTS, one_of
 
 if TYPE_CHECKING:
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
 
     from axoneme.observe.directory import Directory, Owner
 
-_SIDES = ("src", "dst")
+#: Which sides are looked at, by what the name of a choice begins with.
+_SIDES = {"": ("src", "dst"), "from_": ("src",), "to_": ("dst",)}
+_BOTH = _SIDES[""]
 _ADDRESSES = {"src": "packet.tuple.saddr", "dst": "packet.tuple.daddr"}
-_PORTS = ("packet.tuple.sport", "packet.tuple.dport")
+_PORTS = {"src": "packet.tuple.sport", "dst": "packet.tuple.dport"}
 _MAPPED_BITS = 96
 _HIGHEST_PORT = 65535
 _TCP, _UDP, _SCTP = 6, 17, 132
@@ -37,6 +40,7 @@ _KINDS_OF = {
 }
 
 Clause = tuple[EventTerm, ...]
+Sides = tuple[str, ...]
 
 
 @frozen
@@ -44,22 +48,37 @@ class Choice:
     """What is asked for: all that is given must hold, and of a tuple any one.
 
     Pods are meant by the beginning of their name, with the namespace before it or without;
-    `related_to` by the whole name, or by the number of the endpoint.
+    `related_to` by the whole name, or by the number of the endpoint. Without `from_` or `to_`
+    either side will do.
     """
 
     pod: tuple[str, ...] = ()
     from_pod: tuple[str, ...] = ()
     to_pod: tuple[str, ...] = ()
     namespace: tuple[str, ...] = ()
+    from_namespace: tuple[str, ...] = ()
+    to_namespace: tuple[str, ...] = ()
     label: tuple[str, ...] = ()
+    from_label: tuple[str, ...] = ()
+    to_label: tuple[str, ...] = ()
     identity: tuple[str, ...] = ()
+    from_identity: tuple[str, ...] = ()
+    to_identity: tuple[str, ...] = ()
     ip: tuple[str, ...] = ()
+    from_ip: tuple[str, ...] = ()
+    to_ip: tuple[str, ...] = ()
     port: tuple[int, ...] = ()
+    from_port: tuple[int, ...] = ()
+    to_port: tuple[int, ...] = ()
     protocol: tuple[str, ...] = ()
     verdict: tuple[str, ...] = ()
     type: tuple[str, ...] = ()
     reason: tuple[str, ...] = ()
     related_to: tuple[str, ...] = ()
+
+    def of(self, name: str, *prefixes: str) -> tuple[Any, ...]:
+        """What is said of the sides that the prefixes mean; of all without any."""
+        return tuple(one for p in prefixes or _SIDES for one in getattr(self, p + name))
 
 
 @define
@@ -98,32 +117,34 @@ class Chooser:
         self._filter = EventFilter(tuple(self._clauses()))
 
     def _clauses(self) -> Iterator[Clause]:
-        choice = self.choice
-        if choice.pod:
-            yield self._pods(choice.pod, _SIDES)
-        if choice.from_pod:
-            yield self._pods(choice.from_pod, ("src",))
-        if choice.to_pod:
-            yield self._pods(choice.to_pod, ("dst",))
-        if choice.namespace:
-            yield self._owned(lambda owner: owner.namespace in choice.namespace)
-        if choice.label:
-            yield self._owned(lambda owner: any(_has(owner, label) for label in choice.label))
-        if choice.identity:
-            yield self._identities()
-        if choice.related_to:
+        for prefix, sides in _SIDES.items():
+            yield from self._ends(prefix, sides)
+        if self.choice.related_to:
             yield self._related()
         yield from self._packets()
 
+    def _ends(self, prefix: str, sides: Sides) -> Iterator[Clause]:
+        """What must hold of these sides."""
+        choice = self.choice
+        if names := choice.of("pod", prefix):
+            yield self._owned(lambda owner: any(_begins(owner, name) for name in names), sides)
+        if spaces := choice.of("namespace", prefix):
+            yield self._owned(lambda owner: owner.namespace in spaces, sides)
+        if labels := choice.of("label", prefix):
+            yield self._owned(lambda owner: any(_has(owner, label) for label in labels), sides)
+        if identities := choice.of("identity", prefix):
+            yield self._identities(set(map(_identity, identities)), sides)
+        if networks := choice.of("ip", prefix):
+            yield tuple(term for text in networks for term in _network(text, sides))
+        if ports := choice.of("port", prefix):
+            yield tuple(EventTerm(_PORTS[s], _port(port)) for port in ports for s in sides)
+
     def _packets(self) -> Iterator[Clause]:
         choice = self.choice
-        if choice.ip:
-            yield tuple(term for text in choice.ip for term in _network(text))
-        if choice.port:
-            yield tuple(EventTerm(f, _port(port)) for port in choice.port for f in _PORTS)
+        if choice.of("port"):
             yield tuple(_protocol(number) for number in (_TCP, _UDP, _SCTP))
         if choice.protocol:
-            wanted = [one_of(PROTOCOLS, name, "protocol") for name in choice.protocol]
+            wanted = [_protocol_numbers(name) for name in choice.protocol]
             yield tuple(_protocol(number) for numbers in wanted for number in numbers)
         if choice.verdict:
             wanted = [one_of(VERDICTS, name, "verdict") for name in choice.verdict]
@@ -137,26 +158,22 @@ class Chooser:
             yield tuple(EventTerm("packet.reason", _native(n, 2)) for n in numbers)
             yield (EventTerm("verdict", b"\2"),)
 
-    def _owned(self, wanted: Callable[[Owner], bool], sides: Iterable[str] = _SIDES) -> Clause:
+    def _owned(self, wanted: Callable[[Owner], bool], sides: Sides = _BOTH) -> Clause:
         """A side of the packet is of such an owner."""
         found = {address for address, owner in self.directory.owners() if wanted(owner)}
         return tuple(EventTerm(_ADDRESSES[s], a) for s in sides for a in found) or _NEVER
 
-    def _pods(self, names: tuple[str, ...], sides: Iterable[str]) -> Clause:
-        return self._owned(lambda owner: any(_begins(owner, name) for name in names), sides)
-
-    def _identities(self) -> Clause:
-        numbers = {_identity(text) for text in self.choice.identity}
-        fields = [f"packet.{side}_identity" for side in _SIDES]
+    def _identities(self, numbers: set[int], sides: Sides) -> Clause:
+        fields = [f"packet.{side}_identity" for side in sides]
         terms = tuple(EventTerm(f, _native(n, 4)) for f in fields for n in numbers)
         # A packet that was dropped early has no identities yet.
-        owned = self._owned(lambda owner: owner.identity in numbers)
+        owned = self._owned(lambda owner: owner.identity in numbers, sides)
         return terms if owned is _NEVER else terms + owned
 
     def _related(self) -> Clause:
         names = set(self.choice.related_to)
         numbers = {int(name) for name in names if name.isdigit()}
-        fields = [f"packet.{side}_endpoint" for side in _SIDES]
+        fields = [f"packet.{side}_endpoint" for side in _BOTH]
         terms = tuple(EventTerm(f, _native(n, 4)) for f in fields for n in numbers)
         owned = self._owned(
             lambda o: (
@@ -170,17 +187,17 @@ def _known(choice: Choice, directory: Directory) -> None:
     """Raise AxonemeError for what nothing here is called: it would be waited for in vain."""
     owners = [owner for _, owner in directory.owners() if owner.namespace]
     pods = {str(owner) for owner in owners}
-    for name in (*choice.pod, *choice.from_pod, *choice.to_pod):
+    for name in choice.of("pod"):
         if not any(_begins(owner, name) for owner in owners):
             raise AxonemeError(f"no pod's name begins with {name}{_hint(name, pods)}")
     for name in choice.related_to:
         if not name.isdigit() and not any(name in (str(o), o.name) for o in owners):
             raise AxonemeError(f"there is no pod {name}{_hint(name, pods)}")
-    for name in choice.namespace:
+    for name in choice.of("namespace"):
         spaces = {owner.namespace for owner in owners}
         if name not in spaces:
             raise AxonemeError(f"no pod is in a namespace {name}{_hint(name, spaces)}")
-    for text in choice.label:
+    for text in choice.of("label"):
         if not any(_has(owner, text) for owner in owners):
             labels = {f"{k.partition(':')[2]}={v}" for o in owners for k, v in o.labels.items()}
             raise AxonemeError(f"no pod has the label {text}{_hint(text, labels)}")
@@ -210,11 +227,11 @@ def _has(owner: Owner, text: str) -> bool:
 def _identity(text: str) -> int:
     if text.isdigit():
         return int(text)
-    names = {number.name.lower().replace("_", "-"): number for number in Reserved}
-    return int(one_of(names, text, "identity"))
+    names = {number.word: number for number in Reserved}
+    return int(one_of(names, text.removeprefix(f"{RESERVED_SOURCE}:"), "identity"))
 
 
-def _network(text: str) -> Iterator[EventTerm]:
+def _network(text: str, sides: Sides) -> Iterator[EventTerm]:
     try:
         network = ip_network(text, strict=False)
     except ValueError:
@@ -223,14 +240,21 @@ def _network(text: str) -> Iterator[EventTerm]:
     if network.version == 4:
         length, value = length + _MAPPED_BITS, bytes(10) + b"\xff\xff" + value
     mask = ((1 << length) - 1 << 128 - length).to_bytes(16)
-    for name in _ADDRESSES.values():
-        yield EventTerm(name, value, mask)
+    for side in sides:
+        yield EventTerm(_ADDRESSES[side], value, mask)
 
 
 def _port(number: int) -> bytes:
     if not 0 <= number <= _HIGHEST_PORT:
         raise AxonemeError(f"a port is 0 to {_HIGHEST_PORT}, not {number}")
     return number.to_bytes(2)
+
+
+def _protocol_numbers(name: str) -> tuple[int, ...]:
+    """The numbers that a name means; a protocol without a name is shown, and meant, by its own."""
+    if name.isdigit() and int(name) < 1 << 8:
+        return (int(name),)
+    return one_of(PROTOCOLS, name, "protocol")
 
 
 def _protocol(number: int) -> EventTerm:
