@@ -71,9 +71,13 @@ def test_a_spelling_may_stand_in_a_section_and_mean_a_table_in_it():
 
 
 def test_core_has_spellings_without_any_plugin():
-    """The share of memory that maps may take."""
-    text = "bpf.mapDynamicSizeRatio = 0.01"
-    assert parse_config(text, Source(), name="file").agent.bpf_map_dynamic_size_ratio == 0.01
+    """The share of memory that maps may take, and tables in tables: what is told of packets."""
+    text = "[bpf]\nmapDynamicSizeRatio = 0.01\n[bpf.events]\ntrace.enabled = false\n"
+    text += "[bpf.events.default]\nrateLimit = 10\nburstLimit = 20\n"
+    agent = parse_config(text, Source(), name="file").agent
+    assert agent.bpf_map_dynamic_size_ratio == 0.01
+    assert agent.bpf_events_trace_enabled is False
+    assert (agent.bpf_events_default_rate_limit, agent.bpf_events_default_burst_limit) == (10, 20)
 
 
 @pytest.mark.parametrize(
@@ -127,6 +131,11 @@ def test_a_misspelled_spelling_comes_with_the_nearest():
         ("bandwidthManager.enabled = true", "install axoneme-bandwidth, and add it to agent"),
         ("enable-bandwidth-manager = true", "the plugin bandwidth, which is not installed"),
         ("hubble.relay.enabled = true", "file:1: hubble.relay: is a key of the plugin hubble"),
+        (
+            "cluster.name = 'a'\ncluster.id = 1",
+            "file:2: cluster.id: is a key of the plugin",
+        ),
+        ("enableIPv4Masquerade = false", "file:1: enableIPv4Masquerade: is a key of the plugin tc"),
         ("[encryption]\ntype = 'ipsec'", "file:2: encryption.type: is a key of the plugin"),
     ],
 )

@@ -21,7 +21,7 @@ _NODE_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _DEVICE = re.compile(r"[^/:\s]{1,15}")
 _U16, _U32 = 0xFFFF, 0xFFFFFFFF
 _MOST_EVENTS = 1_000_000_000
-_FOLLOWED = {"effect": "RELOAD"}
+_FOLLOWED: dict[str, object] = {"effect": "RELOAD"}
 _MOST_KEPT = 1 << 24
 
 
@@ -197,11 +197,25 @@ class AgentConfig:
     )
     prometheus_serve_addr: str = field(default="", validator=_serve_addr)
     map_entries: MapEntries = MapEntries()
-    bpf_events_drop_enabled: bool = field(default=True, metadata=_FOLLOWED)
-    bpf_events_policy_verdict_enabled: bool = field(default=True, metadata=_FOLLOWED)
-    bpf_events_trace_enabled: bool = field(default=True, metadata=_FOLLOWED)
-    bpf_events_default_rate_limit: int = field(default=0, validator=_rate, metadata=_FOLLOWED)
-    bpf_events_default_burst_limit: int = field(default=0, validator=_rate, metadata=_FOLLOWED)
+    bpf_events_drop_enabled: bool = field(
+        default=True, metadata=_FOLLOWED | {"aliases": ("bpf.events.drop.enabled",)}
+    )
+    bpf_events_policy_verdict_enabled: bool = field(
+        default=True, metadata=_FOLLOWED | {"aliases": ("bpf.events.policyVerdict.enabled",)}
+    )
+    bpf_events_trace_enabled: bool = field(
+        default=True, metadata=_FOLLOWED | {"aliases": ("bpf.events.trace.enabled",)}
+    )
+    bpf_events_default_rate_limit: int = field(
+        default=0,
+        validator=_rate,
+        metadata=_FOLLOWED | {"aliases": ("bpf.events.default.rateLimit",)},
+    )
+    bpf_events_default_burst_limit: int = field(
+        default=0,
+        validator=_rate,
+        metadata=_FOLLOWED | {"aliases": ("bpf.events.default.burstLimit",)},
+    )
     monitor_buffer: int = field(default=65536, validator=_kept, metadata=_FOLLOWED)
 
     def __attrs_post_init__(self) -> None:

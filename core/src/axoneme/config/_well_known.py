@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _OWNERS = {
     "bandwidth": ("bandwidthManager", "enable-bandwidth-manager"),
-    "clustermesh": ("clustermesh", "cluster-id"),
+    "clustermesh": ("clustermesh", "cluster.id", "cluster-id"),
     "encryption": ("encryption", "enable-wireguard", "enable-ipsec"),
     "hubble": ("hubble", "enable-hubble", "hubble-metrics", "hubble-listen-address"),
     "ipam": ("ipam",),
@@ -24,6 +24,8 @@ _OWNERS = {
     "tc": (
         "bpf.masquerade",
         "enable-bpf-masquerade",
+        "enableIPv4Masquerade",
+        "enableIPv6Masquerade",
         "enable-ipv4-masquerade",
         "enable-ipv6-masquerade",
         "loadBalancer.mode",
