@@ -184,6 +184,10 @@ def test_people_make_use_and_remove_a_lab(name):
     shown = command("status", "--name", name)
     assert "172.30.0.1" in shown.stdout
     assert command("exec", "--name", name, "node1", "--", "sh", "-c", "exit 7").returncode == 7
+    asked = command(
+        "exec", "--name", name, "node1", "--", sys.executable, "-m", "axoneme", "status"
+    )
+    assert "node node1 (1)" in asked.stdout
     assert command("kill", "node1", "--name", name).returncode == 0
     assert "none" in command("status", "--name", name).stdout
     assert command("start", "node1", "--name", name).returncode == 0

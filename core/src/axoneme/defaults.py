@@ -7,4 +7,6 @@ from pathlib import Path
 from typing import Final
 
 CONFIG_FILE: Final = Path("/etc/axoneme/axoneme.toml")
+#: Names another configuration, for commands that are not told one by `--config`.
+CONFIG_VARIABLE: Final = "AXONEME_CONFIG"
 RUN_DIR: Final = Path("/run/axoneme")

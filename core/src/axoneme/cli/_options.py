@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from axoneme.agent.client import ask
-from axoneme.defaults import CONFIG_FILE, RUN_DIR
+from axoneme.defaults import CONFIG_FILE, CONFIG_VARIABLE, RUN_DIR
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 config_option = click.option(
     "--config",
     type=click.Path(path_type=Path),
+    envvar=CONFIG_VARIABLE,
     default=CONFIG_FILE,
     show_default=True,
+    show_envvar=True,
     metavar="FILE",
     help="The configuration, a TOML file.",
 )

@@ -14,6 +14,7 @@ import click
 
 from axoneme.cli._groups import examples
 from axoneme.cli._options import output_option, print_value
+from axoneme.defaults import CONFIG_VARIABLE
 from axoneme.errors import AxonemeError
 
 if TYPE_CHECKING:
@@ -22,7 +23,12 @@ if TYPE_CHECKING:
     from axoneme.lab import Lab
 
 _name = click.option(
-    "--name", default="lab", show_default=True, help="The lab's name; there can be several."
+    "--name",
+    envvar="AXONEME_LAB",
+    default="lab",
+    show_default=True,
+    show_envvar=True,
+    help="The lab's name; there can be several.",
 )
 _node = click.argument("node", help="Such as node1.")
 
@@ -78,7 +84,12 @@ def status(name: str, output: str) -> None:
 @_name
 def execute(place: str, command: tuple[str, ...], name: str) -> None:
     """Run a command in a pod or on a node; options behind `--` are the command's."""
-    _become(_lab(name).place(place).command(list(command) or ["sh"]))
+    lab = _lab(name)
+    here = lab.place(place)
+    for node in lab.nodes:
+        if node.place == here:  # so that `axoneme status` there is of this node
+            os.environ[CONFIG_VARIABLE] = str(node.config)
+    _become(here.command(list(command) or ["sh"]))
 
 
 @lab_group.command(epilog=examples("axoneme lab logs node1 --follow"))
