@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from .ends import End, Question
 
-_POLICY = "policy"
+#: Reasons of what policies refuse; a stage of `policy` may have others.
+_REFUSED = ("policy_denied", "policy_deny")
 _MAPS_DIFFER = (
     "The policies allow it as they are written now: the rule sets of the node's maps are others. "
     "See what `axoneme status` says of drift and of problems."
@@ -25,7 +26,7 @@ _NO_CHANGE = "No small change would do: it needs a rule of its own."
 
 def advise(cluster: Cluster, question: Question, refusal: dict[str, Any] | None) -> list[str]:
     """Return sentences, the nearest miss first; nothing where no policy has refused."""
-    if refusal is None or refusal["stage"] != _POLICY:
+    if refusal is None or refusal["reason"]["name"] not in _REFUSED:
         return []
     source, target, flow = question.source, question.target, question.flow
     scene = Scene(

@@ -6,6 +6,7 @@ Where the agent knows what should stand there, and something else does, that is 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
@@ -21,7 +22,7 @@ from axoneme.model.rule_set import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from axoneme.agent.cluster import Cluster
     from axoneme.agent.names import LiveNames
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 
 _NOTHING = "nothing"
+_ADDRESS_BYTES = 16
 _BLOCK = 255
 _ICMP = (1, 58)
 
@@ -104,13 +106,13 @@ class MapWords:
                 ends = [f"{unpack_address(key[a])} port {key[p]}" for a, p in _ENDS]
                 return f"{protocol_name(key['proto'])} {' and '.join(ends)}"
             case _:
-                return repr(key)
+                return plain(key)
 
     def _row(self, name: str, row: Any) -> str:
         if row is None:
             return "no such flow: a new one" if name == "conntrack" else _NOTHING
         words = self._words().get(name)
-        return words(row) if words else repr(row)
+        return words(row) if words else plain(row)
 
     def _words(self) -> Mapping[str, Callable[[Any], str]]:
         return {
@@ -168,6 +170,15 @@ def _rule_set(row: Mapping[str, int]) -> str:
     if not denying:
         return f"version {row['active']}, all may pass"
     return f"version {row['active']}, only what a rule allows may pass {' and '.join(denying)}"
+
+
+def plain(value: Any) -> str:
+    """A key or row of a map whose meaning its plugin knows: fields by name, 16 bytes an address."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {plain(one)}" for name, one in value.items())
+    if isinstance(value, bytes):
+        return str(unpack_address(value)) if len(value) == _ADDRESS_BYTES else value.hex()
+    return str(value)
 
 
 def _ports(key: PolicyKey) -> str:
