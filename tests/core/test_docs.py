@@ -177,6 +177,16 @@ def test_internal_links_lead_somewhere(page):
     assert broken == []
 
 
+def test_every_page_is_in_the_table_of_contents():
+    """Whoever looks for a page begins there."""
+    contents = ROOT / "docs" / "README.md"
+    listed = {
+        (contents.parent / link.partition("#")[0]).resolve()
+        for link in re.findall(r"\]\(([^)\s]+)\)", contents.read_text())
+    }
+    assert {page for page in PAGES if page.is_relative_to(contents.parent)} - {contents} <= listed
+
+
 def synonyms():
     """What the glossary says not to write, with what to write."""
     for line in read("glossary.md").splitlines():
