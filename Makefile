@@ -9,7 +9,7 @@ UV     := $(CACHE)/uv/bin/uv
 PYTHON := /usr/bin/python3
 PYTEST := $(VENV)/bin/python -m pytest
 
-PACKAGES := ca-certificates clang clang-format gcc iperf3 iproute2 iputils-ping kmod libbpf-dev \
+PACKAGES := ca-certificates clang clang-format curl gcc iperf3 iproute2 iputils-ping kmod libbpf-dev \
 	libelf-dev linux-libc-dev make podman procps prometheus python3-bpfcc python3-dev \
 	python3-venv qemu-system-x86 util-linux xz-utils zlib1g-dev zstd
 EXAMPLES := $(patsubst %/pyproject.toml,./%,$(wildcard examples/*/pyproject.toml))
