@@ -94,6 +94,16 @@ def plugins(root: Path) -> list[Plugin]:
     return found
 
 
+def fillers(root: Path) -> dict[str, list[str]]:
+    """By stage, who of this repository fills it: `plugin/object`."""
+    found: dict[str, list[str]] = {}
+    for plugin in plugins(root):
+        for name, declarations in plugin.declarations():
+            for stage in declarations.stages:
+                found.setdefault(stage.name, []).append(f"{plugin.name}/{name}")
+    return found
+
+
 # Settings
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import _datapath
+import _pictures
 import _python
 from _markdown import render
 
@@ -37,6 +38,7 @@ def pages() -> dict[Path, dict[str, Callable[[], Blocks]]]:
         for plugin in _python.plugins(ROOT)
     }
     return plugins | {
+        ROOT / "README.md": pictures(),
         reference / "datapath-abi.md": _datapath.abi(),
         reference / "drop-reasons.md": {
             "core-reasons": _datapath.core_reasons,
@@ -58,6 +60,16 @@ def pages() -> dict[Path, dict[str, Callable[[], Blocks]]]:
         reference / "command.md": {"commands": _python.commands},
         reference / "metrics.md": {"metrics": _python.metrics},
         reference / "versions.md": {"distributions": lambda: _python.distributions(ROOT)},
+    }
+
+
+def pictures() -> dict[str, Callable[[], Blocks]]:
+    """The ways of packets, for the first page that people read."""
+    fillers = _python.fillers(ROOT)
+    return {
+        "on-a-node": lambda: _pictures.on_a_node(fillers),
+        "native": lambda: _pictures.between_nodes("to_uplink", "from_uplink", fillers),
+        "overlay": lambda: _pictures.between_nodes("to_overlay", "from_overlay", fillers),
     }
 
 

@@ -72,6 +72,7 @@ def copy(tmp_path):
     """What the generator reads of a checkout, to be spoiled."""
     for name in ("docs", "plugins"):
         shutil.copytree(ROOT / name, tmp_path / name)
+    shutil.copy2(ROOT / "README.md", tmp_path)
     for name in ("core", "sdk"):
         (tmp_path / name).mkdir()
         shutil.copy2(ROOT / name / "pyproject.toml", tmp_path / name)
@@ -93,6 +94,18 @@ def test_a_stale_part_is_found_and_written_anew(copy):
     assert result.returncode == 1
     assert "docs/reference/datapath-abi.md is stale" in result.stdout
     assert "+| lanes a stage | 8 |" in result.stdout
+    assert generate(copy).returncode == 0
+    assert page.read_text() == fresh
+
+
+def test_a_picture_that_is_not_the_codes_is_found(copy):
+    """A stage that the trunk has, and the picture of a packet's way has not."""
+    page = copy / "README.md"
+    fresh = page.read_text()
+    page.write_text(re.sub(r"^.*│ admit .*\n", "", fresh, flags=re.MULTILINE))
+    result = generate(copy, "--check")
+    assert result.returncode == 1
+    assert "README.md is stale" in result.stdout
     assert generate(copy).returncode == 0
     assert page.read_text() == fresh
 
