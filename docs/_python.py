@@ -11,10 +11,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import click
 from _markdown import Table, code, listing, sentences
 from attrs import frozen
 
+from axoneme import PluginObject
 from axoneme.agent.core import CoreHooks
 from axoneme.agent.metrics import CATALOG
 from axoneme.cli.main import cli
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
     from _markdown import Blocks
 
-_SETTING = ("key", "type", "default")
+_SETTING = ("key", "type", "default", "changes by")
 
 
 @frozen
@@ -107,12 +109,13 @@ def fillers(root: Path) -> dict[str, list[str]]:
 # Settings
 
 
-def _keys(section: str, settings: Any) -> Iterator[tuple[str, str, str]]:
+def _keys(section: str, settings: Any) -> Iterator[tuple[str, ...]]:
     for setting in settings_of(section, settings):
         words = re.sub(r'("[^"]+")', r"`\1`", setting.type)
         default = json.dumps("" if setting.default is None else setting.default)
         key = ".".join(setting.path[1:])
-        yield code(key), words, "must be given" if setting.required else code(default)
+        value = "must be given" if setting.required else code(default)
+        yield code(key), words, value, setting.effect.name.lower()
 
 
 def agent_settings() -> Blocks:
@@ -169,6 +172,11 @@ def plugin_maps(root: Path) -> Blocks:
 
 
 # Hooks
+
+
+def plugin_object() -> Blocks:
+    """What `axoneme_objects` returns, field by field."""
+    yield Table(("field",), [(code(one.name),) for one in attrs.fields(PluginObject)], "what it is")
 
 
 def hooks(root: Path) -> Blocks:

@@ -51,7 +51,10 @@ def pages() -> dict[Path, dict[str, Callable[[], Blocks]]]:
             "plugin-maps": lambda: _python.plugin_maps(ROOT),
         },
         reference / "kernels.md": {"features": _datapath.features},
-        reference / "hooks.md": {"hooks": lambda: _python.hooks(ROOT)},
+        reference / "hooks.md": {
+            "hooks": lambda: _python.hooks(ROOT),
+            "plugin-object": _python.plugin_object,
+        },
         reference / "configuration.md": {
             "agent": _python.agent_settings,
             "plugins": lambda: _python.plugin_settings(ROOT),
