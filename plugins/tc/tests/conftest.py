@@ -59,7 +59,7 @@ def _place_in_the_table(record_property: Callable[[str, Any], None]) -> None:
     record_property("loader", "libbpf")
 
 
-@pytest.fixture(scope="module", params=["alone", "with_all"])
+@pytest.fixture(scope="session", params=["alone", "with_all"])
 def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
     """The pair, with core and the plugin alone, and with all plugins that are installed."""
     plugins = {"tc"} | (installed_plugins() if request.param == "with_all" else set())
@@ -150,26 +150,27 @@ def new_ruled() -> Callable[..., AbstractContextManager[Ruled]]:
     return ruled_pair
 
 
-@pytest.fixture(scope="module")
-def ruled_of_the_module() -> Iterator[Ruled]:
-    """The ruled pair, made once a module."""
+@pytest.fixture(scope="session")
+def ruled_of_the_session() -> Iterator[Ruled]:
+    """The ruled pair, made once."""
     with ruled_pair() as ruled:
         yield ruled
 
 
 @pytest.fixture
-def ruled(ruled_of_the_module: Ruled) -> Ruled:
-    """The ruled pair with empty rule sets, and no network known by name."""
-    ruled = ruled_of_the_module
+def ruled(ruled_of_the_session: Ruled) -> Ruled:
+    """The ruled pair with empty rule sets, without flows, and no network known by name."""
+    ruled = ruled_of_the_session
     ruled.hold(ruled.one)
     ruled.hold(ruled.two)
     ruled.call(ruled.addresses.replace_cidrs, {})
+    ruled.call(ruled.pipeline.datapath.table("conntrack").clear)
     return ruled
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def tracked() -> Iterator[Tracking]:
-    """The pipeline that all tests of a module share."""
+    """The pipeline that all tests share, but for those of modules that make their own."""
     with Node() as node:
         made = Tracking(node)
         yield made

@@ -26,8 +26,7 @@ def key(identity: int, proto: int = 0, port: int = 0, length: int = 0, direction
 
 @pytest.fixture(params=[V4, V6], ids=["IPv4", "IPv6"])
 def talk(ruled, request):
-    """The ruled pair with flows forgotten: talk(source, target, layer) sends a packet, for real."""
-    ruled.call(ruled.pipeline.datapath.table("conntrack").clear)
+    """The ruled pair with packets sent for real: talk(source, target, layer)."""
     names = dict(zip(("one", "two", "remote"), request.param, strict=True))
     kind = IPv4 if request.param is V4 else IPv6
 
