@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One node for all packet tests: they send nothing, so they share it."""
+"""Nodes for all packet tests: they send nothing, so they share them."""
 
 from __future__ import annotations
 
@@ -22,6 +22,13 @@ def _place_in_the_table(record_property: Callable[[str, object], None]) -> None:
     """Say whose test it is, for the table of kernels."""
     record_property("plugin", "core")
     record_property("loader", "libbpf")
+
+
+@pytest.fixture(scope="session")
+def node() -> Iterator[Node]:
+    """The node of all datapaths that tests make and remove."""
+    with Node() as made:
+        yield made
 
 
 @pytest.fixture(scope="session")
