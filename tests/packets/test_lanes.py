@@ -3,27 +3,19 @@
 
 from __future__ import annotations
 
-from itertools import permutations
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.packets.lanes import LANE, PACKET, lane, ran
 
 from axoneme.datapath import Verdict
 from axoneme.testing import plugin_object
-from axoneme.testing.packets import TCP, Ethernet, IPv4
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from axoneme import PluginObject
     from axoneme.datapath import Datapath
 
-PACKET = bytes(Ethernet() / IPv4("10.0.0.1", "10.0.0.2") / TCP(40000, 443))
-#: A lane that shows by its reason, which a probe records, who runs.
-LANE = """
-    #include <axoneme/plugin.h>
-    AXN_STAGE(policy, {order}) {{ packet->reason = {sign}; return {verdict}; }}
-"""
 FULL = """
     #include <axoneme/plugin.h>
     #define LANE(stage) AXN_STAGE(stage, AXN_PER_FLOW) { return AXN_NEXT; }
@@ -47,51 +39,11 @@ ROUND = """
 """
 
 
-def lane(name: str, order: str = "", verdict: str = "AXN_NEXT") -> PluginObject:
-    """A plugin's lane in the stage policy, ordered by AXN_BEFORE and AXN_AFTER."""
-    return plugin_object(LANE.format(order=order, sign=ord(name[-1]), verdict=verdict))
-
-
-def ran(datapath: Datapath) -> str:
-    """The plugins whose lanes ran, in order, a letter each."""
-    _, steps = datapath.probe("to_pod", PACKET)
-    assert [step.lane for step in steps] == list(range(len(steps)))
-    return "".join(chr(step.reason) for step in steps)
-
-
 def test_lanes_run_by_the_names_of_their_plugins(link: Callable[..., Datapath]) -> None:
     """Nothing declared, the alphabet decides, whatever the order in which they came."""
     datapath = link(c=lane("c"), a=lane("a"), b=lane("b"))
     assert ran(datapath) == "abc"
     assert datapath.assembly.lanes == {"policy": ("a", "b", "c")}
-
-
-@pytest.mark.parametrize(
-    ("orders", "expected"),
-    [
-        ({"a": "AXN_AFTER(b)"}, "bac"),
-        ({"a": "AXN_AFTER(c)"}, "bca"),
-        ({"c": "AXN_BEFORE(a)"}, "bca"),
-        ({"c": "AXN_BEFORE(a) AXN_BEFORE(b)"}, "cab"),
-        ({"a": "AXN_AFTER(b)", "b": "AXN_AFTER(c)"}, "cba"),
-        ({"a": "AXN_AFTER(b) AXN_AFTER(b)"}, "bac"),
-        ({"a": "AXN_AFTER(elsewhere) AXN_BEFORE(nobody)"}, "abc"),
-        ({"a": "AXN_AFTER(a)"}, "abc"),
-    ],
-    ids=str,
-)
-def test_lanes_run_as_their_plugins_declare(
-    link: Callable[..., Datapath], orders: dict[str, str], expected: str
-) -> None:
-    """Before and after come first, then the name; those who are not there count for nothing."""
-    assert ran(link(**{name: lane(name, orders.get(name, "")) for name in "abc"})) == expected
-
-
-def test_the_order_is_the_same_however_plugins_come(link: Callable[..., Datapath]) -> None:
-    """Every order of enabling gives one order of lanes."""
-    objects = {"a": lane("a", "AXN_AFTER(c)"), "b": lane("b"), "c": lane("c")}
-    found = {ran(link(**{name: objects[name] for name in names})) for names in permutations("abc")}
-    assert found == {"bca"}
 
 
 def test_eight_lanes_run_in_order(link: Callable[..., Datapath]) -> None:
