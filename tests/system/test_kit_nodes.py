@@ -256,7 +256,7 @@ def test_closing_goes_on_after_an_error():
     pod = node.add_pod()
     asked = threading.Event()
     pod.serve(80, reply=lambda _, __: asked.set() or 1 // 0)
-    assert not node.reaches(pod.ipv4, 80, timeout=0.1)
+    assert not node.reaches(pod.ipv4, 80, timeout=1)
     assert asked.wait(scaled(5))
     with pytest.raises(ZeroDivisionError):
         node.close()
