@@ -32,6 +32,10 @@ def test_the_hooks_are_those_of_the_plan():
         "axoneme_fill": ["datapath", "config"],
         "axoneme_endpoint_added": ["endpoint", "datapath", "config"],
         "axoneme_endpoint_removed": ["endpoint", "datapath", "config"],
+        "axoneme_address_pools": ["node", "config"],
+        "axoneme_choose_pools": ["pod", "node", "config"],
+        "axoneme_node_ipam": ["node", "usage", "config"],
+        "axoneme_assign_networks": ["cluster", "config"],
         "axoneme_metrics": ["datapath", "config"],
         "axoneme_explain": ["step", "datapath", "config"],
     }

@@ -9,9 +9,9 @@ plugins are called in the order of their names.
 
 from __future__ import annotations
 
-from axoneme.hookspecs import datapath, endpoint, lifecycle, observe
+from axoneme.hookspecs import datapath, endpoint, ipam, lifecycle, observe
 from axoneme.hookspecs._marker import PROJECT, hookimpl, hookspec
 
-SPECIFICATIONS = (lifecycle, datapath, endpoint, observe)
+SPECIFICATIONS = (lifecycle, datapath, endpoint, ipam, observe)
 
 __all__ = ["PROJECT", "SPECIFICATIONS", "hookimpl", "hookspec"]

@@ -71,6 +71,10 @@ class PluginHost:
         """Return the plugins that are on, by name."""
         return tuple(self._roster.sections())
 
+    def answering(self, hook: str) -> tuple[str, ...]:
+        """Return the plugins that are on and implement a hook, by name."""
+        return tuple(n for n in self.enabled() if self._implementation(hook, n) is not None)
+
     def sections(self, enabled: Sequence[str], /) -> Sections:
         """Vet plugins that are to be enabled, and return the sections that a file may have.
 
@@ -157,10 +161,9 @@ class PluginHost:
 
     def _fan_out(self, hook: str, **arguments: Any) -> dict[str, Any]:
         answers: dict[str, Any] = {}
-        for name in self.enabled():
-            if self._implementation(hook, name) is not None:
-                with suppress(PluginError):
-                    answers[name] = self.call(hook, name, **arguments)
+        for name in self.answering(hook):
+            with suppress(PluginError):
+                answers[name] = self.call(hook, name, **arguments)
         return answers
 
     def _first(self, hook: str, **arguments: Any) -> Any:

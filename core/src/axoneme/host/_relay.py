@@ -3,8 +3,8 @@
 
 A hook's specification says what one plugin takes and returns; here is what the caller passes
 and gets. The host adds `config`. What core itself does with a plugin's life, axoneme_config
-and axoneme_stop, is not called from here; nor is axoneme_explain, which only the plugin whose lane
-it is is asked, by `PluginHost.call`.
+and axoneme_stop, is not called from here; nor are axoneme_explain, which only the plugin whose lane
+it is is asked, and the hooks of IPAM, which one plugin answers: `PluginHost.call` does that.
 """
 
 from __future__ import annotations

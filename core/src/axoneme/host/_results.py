@@ -7,7 +7,14 @@ import inspect
 from collections.abc import Iterable
 from typing import Any
 
-from axoneme.model import Lookup, PluginObject
+from axoneme.model import (
+    AddressPool,
+    AssignmentPlan,
+    Lookup,
+    NodeIpam,
+    PluginObject,
+    PoolChoice,
+)
 
 
 def settled(hook: str, result: Any) -> Any:
@@ -23,6 +30,8 @@ def misfit(hook: str, result: Any) -> str | None:
     """Return what is wrong with a settled answer, or None."""
     if inspect.isawaitable(result):
         return f"returned an awaitable from {hook}: hooks are synchronous"
+    if hook in _VALUES and not isinstance(result, _VALUES[hook] | None):
+        return f"returned {_short(result)} from {hook}: expected {_VALUES[hook].__name__}"
     if hook not in _ITEMS:
         return None
     wanted = _ITEMS[hook]()
@@ -38,14 +47,6 @@ def _short(value: Any) -> str:
     return type(value).__name__ if value is not None else "None"
 
 
-def _plugin_object() -> type:
-    return PluginObject
-
-
-def _lookup() -> type:
-    return Lookup
-
-
 def _metric() -> type:
     # The client takes a tenth of a second to import: a plugin with metrics has done it.
     from prometheus_client import Metric
@@ -53,8 +54,15 @@ def _metric() -> type:
     return Metric
 
 
+#: What each item of an answer is, and what an answer is that has no items.
 _ITEMS = {
-    "axoneme_explain": _lookup,
+    "axoneme_address_pools": lambda: AddressPool,
+    "axoneme_explain": lambda: Lookup,
     "axoneme_metrics": _metric,
-    "axoneme_objects": _plugin_object,
+    "axoneme_objects": lambda: PluginObject,
+}
+_VALUES: dict[str, type] = {
+    "axoneme_assign_networks": AssignmentPlan,
+    "axoneme_choose_pools": PoolChoice,
+    "axoneme_node_ipam": NodeIpam,
 }

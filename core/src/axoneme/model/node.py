@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network, IPv6Network
+from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
+from itertools import groupby
 from typing import TYPE_CHECKING, TypeAlias
 
 from attrs import frozen
+
+from axoneme.model.ipam import NodeIpam
 
 if TYPE_CHECKING:
     from axoneme.model.address import Address
@@ -16,21 +20,33 @@ Network: TypeAlias = IPv4Network | IPv6Network
 
 @frozen
 class NodeRecord:
-    """A node: its own addresses, the networks of its pods, and its number in the cluster.
+    """A node: its own addresses, those of its pods, and its number in the cluster.
 
     An id of 0 means that none has been claimed yet. `agent` is where agents of other nodes ask
-    this one's, "" where they cannot.
+    this one's, "" where they cannot. Of two nodes that say they have one network, the one that
+    was `created` first has it: the time in the form of RFC 3339, which sorts.
     """
 
     name: str
     addresses: tuple[Address, ...]
-    pod_cidrs: tuple[Network, ...] = ()
+    ipam: NodeIpam = NodeIpam()
     id: int = 0
     agent: str = ""
+    created: str = ""
 
     def __str__(self) -> str:
         """Return the node's name."""
         return self.name
+
+    @cached_property
+    def networks(self) -> tuple[Network, ...]:
+        """All networks of its pods: who sends to them must send to this node."""
+        parts = (network for part in self.ipam.allocated for network in part.networks)
+        found = dict.fromkeys((*self.ipam.pod_cidrs, *parts))
+        singles = sorted(self.ipam.pool, key=lambda a: (a.version, a))
+        for _, addresses in groupby(singles, key=lambda a: a.version):
+            found |= dict.fromkeys(collapse_addresses(map(ip_network, addresses)))
+        return tuple(found)
 
     def address(self, version: int) -> Address | None:
         """The first address of an IP version, if the node has one."""

@@ -97,6 +97,21 @@ def try_lock(path: Path) -> int | None:
 
 
 @contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Have nobody else in here, for as long as it takes to read and write one file.
+
+    Raises StateError if the file that is there for that cannot be made.
+    """
+    with _writing(path):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
 def _writing(path: Path) -> Iterator[None]:
     try:
         yield

@@ -84,17 +84,79 @@ class NodeAddress(msgspec.Struct):
     ip: str
 
 
-class NodeIpam(msgspec.Struct, omit_defaults=True):
-    """The networks of a node's pods."""
+class PoolAddress(msgspec.Struct, omit_defaults=True):
+    """Whom an address belongs to."""
+
+    owner: str = ""
+    resource: str = ""
+
+
+class Needed(msgspec.Struct, rename="kebab", omit_defaults=True):
+    """How many addresses of each family."""
+
+    ipv4_addrs: int = 0
+    ipv6_addrs: int = 0
+
+
+class Requested(msgspec.Struct):
+    """What a node needs of a pool."""
+
+    pool: str
+    needed: Needed = msgspec.field(default_factory=Needed)
+
+
+class Allocated(msgspec.Struct):
+    """What a node has of a pool."""
+
+    pool: str
+    cidrs: list[str] = msgspec.field(default_factory=list)
+
+
+class Pools(msgspec.Struct, omit_defaults=True):
+    """What a node needs and has of the cluster's pools."""
+
+    requested: list[Requested] = msgspec.field(default_factory=list)
+    allocated: list[Allocated] = msgspec.field(default_factory=list)
+
+
+class SpecIpam(msgspec.Struct, rename={"ipv6_pool": "ipv6-pool"}, omit_defaults=True):
+    """The addresses of a node's pods."""
 
     podCIDRs: list[str] = msgspec.field(default_factory=list)  # noqa: N815 - as above
+    pool: dict[str, PoolAddress] = msgspec.field(default_factory=dict)
+    ipv6_pool: dict[str, PoolAddress] = msgspec.field(default_factory=dict)
+    pools: Pools = msgspec.field(default_factory=Pools)
 
 
 class NodeSpec(msgspec.Struct, omit_defaults=True):
     """What a node is."""
 
     addresses: list[NodeAddress] = msgspec.field(default_factory=list)
-    ipam: NodeIpam = msgspec.field(default_factory=NodeIpam)
+    ipam: SpecIpam = msgspec.field(default_factory=SpecIpam)
+
+
+class OperatorStatus(msgspec.Struct, omit_defaults=True):
+    """Why the operator cannot give a node what it needs."""
+
+    error: str = ""
+
+
+class StatusIpam(
+    msgspec.Struct,
+    rename={"ipv6_used": "ipv6-used", "operator_status": "operator-status"},
+    omit_defaults=True,
+):
+    """The addresses that a node's pods have."""
+
+    used: dict[str, PoolAddress] = msgspec.field(default_factory=dict)
+    ipv6_used: dict[str, PoolAddress] = msgspec.field(default_factory=dict)
+    operator_status: OperatorStatus = msgspec.field(default_factory=OperatorStatus)
+
+
+class NodeStatus(msgspec.Struct, omit_defaults=True):
+    """What has become of a node."""
+
+    ipam: StatusIpam = msgspec.field(default_factory=StatusIpam)
 
 
 class CiliumNode(msgspec.Struct):
@@ -102,6 +164,7 @@ class CiliumNode(msgspec.Struct):
 
     metadata: Metadata
     spec: NodeSpec
+    status: NodeStatus = msgspec.field(default_factory=NodeStatus)
     apiVersion: str = API_VERSION  # noqa: N815 - the resource's own spelling
     kind: str = "CiliumNode"
 

@@ -8,23 +8,23 @@ What the resource has no field for is in an annotation:
 
 from __future__ import annotations
 
-from ipaddress import ip_network
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
-from attrs import frozen
+from attrs import evolve, frozen
 
 from axoneme.errors import Problem, StateError
 from axoneme.model.address import parse_address
 from axoneme.model.node import NodeRecord
-from axoneme.sources._files import SUFFIX, is_name, replace_file, try_lock
+from axoneme.sources._files import SUFFIX, is_name, locked, replace_file, try_lock
 from axoneme.sources._networks import Networks
-from axoneme.sources._reader import FilesReader
+from axoneme.sources._node_ipam import decode_ipam, encode_ipam
+from axoneme.sources._reader import FilesReader, read_file
 from axoneme.sources._resources import (
     CiliumNode,
     Metadata,
     NodeAddress,
-    NodeIpam,
     NodeSpec,
     encode,
 )
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from axoneme.model import Address
-    from axoneme.model.node import Network
 
 _ID = "axoneme.dev/node-id"
 _AGENT = "axoneme.dev/agent"
 _INTERNAL = "InternalIP"
 _HIGHEST_ID = 0xFFFF
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 @frozen
@@ -55,43 +55,36 @@ class NodesRead:
 
 
 class NodeFiles:
-    """The nodes that share a state directory.
+    """The nodes that share a state directory."""
 
-    `owner_of` says which node has claimed a network, or None.
-    """
-
-    def __init__(self, directory: Path, owner_of: Callable[[Network], str | None]) -> None:
+    def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self._owner_of = owner_of
         self._reader = FilesReader(directory, _decode)
         self._held: dict[str, int] = {}
 
     def read(self) -> NodesRead:
         """Every node; a file that is wrong is named and left out.
 
-        So is a node that has an address, or part of a network, of another: of two nodes with one
-        network the one stays that has claimed it, then the one whose name comes first.
+        So is a node that has an address, or part of a network, of another: of two nodes the one
+        stays that was made first, then the one whose name comes first.
         """
         files = self._reader.read()
         problems = list(files.problems)
         networks: Networks[NodeRecord] = Networks()
         addresses: dict[Address, NodeRecord] = {}
         records = []
-        for record in sorted(files.values.values(), key=self._rank):
+        for record in sorted(files.values.values(), key=lambda r: (r.created, r.name)):
             text = _taken(record, networks, addresses)
             if text:
                 path = str(self.directory / f"{record.name}{SUFFIX}")
                 problems.append(Problem(text[0], path, 0, text[1]))
                 continue
-            for cidr in record.pod_cidrs:
+            for cidr in record.networks:
                 networks.add(cidr, record)
             addresses.update(dict.fromkeys(record.addresses, record))
             records.append(record)
         records.sort(key=lambda record: record.name)
         return NodesRead(tuple(records), tuple(problems))
-
-    def _rank(self, record: NodeRecord) -> tuple[bool, str]:
-        return any(self._owner_of(c) != record.name for c in record.pod_cidrs), record.name
 
     def hold(self, name: str) -> bool:
         """Be the one agent of a node until this process ends; whether there is no other.
@@ -115,6 +108,34 @@ class NodeFiles:
                 f"a node cannot be called {record.name!r}: letters, digits, -, _ and . make names"
             )
             raise StateError(text, file=str(self.directory))
+        with locked(self.directory / f".{record.name}.update"):
+            self._replace(record)
+
+    def update(self, name: str, change: Callable[[NodeRecord], NodeRecord]) -> NodeRecord | None:
+        """Change a node as it is at this moment, while nobody else does; the node then.
+
+        None if there is no such node, or its file is wrong. `change` is quick, and gives back
+        the very record that it got where there is nothing to do.
+
+        Raises:
+            StateError: it cannot be written.
+        """
+        if not is_name(name):
+            return None
+        path = self.directory / f"{name}{SUFFIX}"
+        with locked(self.directory / f".{name}.update"):
+            try:
+                before = _decode(path, read_file(path))
+            except (OSError, ValueError):
+                return None
+            after = change(before)
+            if after is not before and after != before:
+                self._replace(after)
+            return after
+
+    def _replace(self, record: NodeRecord) -> None:
+        if not record.created:
+            record = evolve(record, created=datetime.now(UTC).strftime(_TIME))
         replace_file(self.directory / f"{record.name}{SUFFIX}", _encode(record))
 
     def delete(self, name: str) -> None:
@@ -126,12 +147,12 @@ class NodeFiles:
 def _taken(
     record: NodeRecord, networks: Networks[NodeRecord], addresses: dict[Address, NodeRecord]
 ) -> tuple[str, str] | None:
-    for cidr in record.pod_cidrs:
+    for cidr in record.networks:
         found = networks.overlapping(cidr)
         if found is not None:
             of = "" if found[0] == cidr else f", in its {found[0]}"
             text = f"nodes {found[1]} and {record} both have {cidr}{of}: {record} is left out"
-            return "spec.ipam.podCIDRs", text
+            return "spec.ipam", text
     for address in record.addresses:
         other = addresses.get(address)
         if other is not None:
@@ -149,18 +170,13 @@ def _decode(path: Path, data: bytes) -> NodeRecord:
     addresses = [parse_address(a.ip) for a in spec.addresses if a.type == _INTERNAL]
     if not addresses:
         raise ValueError(f"spec.addresses has none of type {_INTERNAL}")
-    cidrs = tuple(map(ip_network, spec.ipam.podCIDRs))
-    own: Networks[str] = Networks()
-    for cidr in cidrs:
-        if own.overlapping(cidr):
-            raise ValueError(f"spec.ipam.podCIDRs has {cidr} twice")
-        own.add(cidr, "")
     return NodeRecord(
         metadata.name,
         tuple(dict.fromkeys(addresses)),
-        cidrs,
+        decode_ipam(spec.ipam, resource.status),
         _id(metadata.annotations),
         metadata.annotations.get(_AGENT, ""),
+        metadata.creationTimestamp,
     )
 
 
@@ -173,12 +189,12 @@ def _id(annotations: dict[str, str]) -> int:
 
 def _encode(record: NodeRecord) -> bytes:
     known = {_ID: str(record.id) if record.id else "", _AGENT: record.agent}
+    annotations = {key: text for key, text in known.items() if text}
+    spec, status = encode_ipam(record.ipam)
     return encode(
         CiliumNode(
-            Metadata(record.name, annotations={key: text for key, text in known.items() if text}),
-            NodeSpec(
-                [NodeAddress(_INTERNAL, str(address)) for address in record.addresses],
-                NodeIpam([str(cidr) for cidr in record.pod_cidrs]),
-            ),
+            Metadata(record.name, creationTimestamp=record.created, annotations=annotations),
+            NodeSpec([NodeAddress(_INTERNAL, str(a)) for a in record.addresses], spec),
+            status,
         )
     )
