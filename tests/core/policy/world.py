@@ -25,7 +25,7 @@ from axoneme.model.policy import (
 )
 from axoneme.model.selector import Operator, Requirement, Selector
 from axoneme.policy import CidrNumbers, Party
-from axoneme.policy._terms import is_within
+from axoneme.wire import is_within
 
 NETWORKS = [
     ip_network(text)

@@ -9,7 +9,6 @@ from axoneme.errors import nearest
 from axoneme.model.labels import NAMESPACE, Labels
 from axoneme.model.policy import CidrPeer, Entity, EntityPeer, Policy, Rule, SelectorPeer
 from axoneme.policy import _cilium_keys, _cilium_ports, _terms
-from axoneme.policy._decode import decode
 from axoneme.policy._wire_cilium import (
     CiliumNetworkPolicy,
     DefaultDeny,
@@ -18,15 +17,15 @@ from axoneme.policy._wire_cilium import (
     IngressDenyRule,
     IngressRule,
 )
+from axoneme.wire import decode, network
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from axoneme.model.policy import Peer
     from axoneme.model.selector import Selector
-    from axoneme.policy._faults import Faults, Path
-    from axoneme.policy._wire import LabelSelector
     from axoneme.policy._wire_cilium import CIDRRule, RuleSpec
+    from axoneme.wire import Faults, LabelSelector, Path
 
 KIND = "CiliumNetworkPolicy"
 API = "cilium.io/v2"
@@ -155,14 +154,14 @@ class _Reader:
 
     def _cidrs(self, texts: Iterable[str], path: Path) -> Iterator[Peer]:
         for index, text in enumerate(texts):
-            cidr = _terms.network(text, self._faults, (*path, index))
+            cidr = network(text, self._faults, (*path, index))
             if cidr is not None:
                 yield CidrPeer(cidr)
 
     def _cidr_sets(self, rules: Iterable[CIDRRule], path: Path) -> Iterator[Peer]:
         for index, rule in enumerate(rules):
             place = (*path, index)
-            cidr = _terms.network(rule.cidr, self._faults, (*place, "cidr"))
+            cidr = network(rule.cidr, self._faults, (*place, "cidr"))
             if cidr is not None:
                 holes = _terms.exceptions(
                     cidr, rule.except_ or (), self._faults, (*place, "except")

@@ -12,8 +12,8 @@ from axoneme.policy._terms import check_port_name, check_range
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from axoneme.policy._faults import Faults, Path
     from axoneme.policy._wire_cilium import PortDenyRule, PortProtocol, PortRule
+    from axoneme.wire import Faults, Path
 
 _ANY: Final = "ANY"
 _LATER: Final = frozenset({"ICMP", "ICMPv6", "IGMP", "VRRP"})

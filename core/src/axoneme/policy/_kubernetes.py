@@ -9,16 +9,15 @@ from axoneme.model.labels import NAMESPACE
 from axoneme.model.policy import PROTOCOLS, CidrPeer, Policy, Ports, Rule, SelectorPeer
 from axoneme.model.selector import Operator, Requirement, Selector
 from axoneme.policy import _terms
-from axoneme.policy._decode import decode
-from axoneme.policy._wire import LabelSelector
 from axoneme.policy._wire_kubernetes import NetworkPolicy
+from axoneme.wire import LabelSelector, decode, network
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from axoneme.model.policy import Peer
-    from axoneme.policy._faults import Faults, Path
     from axoneme.policy._wire_kubernetes import IPBlock, PolicyPeer, PolicyPort
+    from axoneme.wire import Faults, Path
 
 KIND = "NetworkPolicy"
 API = "networking.k8s.io/v1"
@@ -111,7 +110,7 @@ class _Reader:
         return Selector([Requirement(NAMESPACE, Operator.EXISTS), *of_namespace, *of_pod])
 
     def _block(self, block: IPBlock, path: Path) -> Iterable[CidrPeer]:
-        cidr = _terms.network(block.cidr, self._faults, (*path, "cidr"))
+        cidr = network(block.cidr, self._faults, (*path, "cidr"))
         if cidr is not None:
             place = (*path, "except")
             holes = _terms.exceptions(cidr, block.except_ or (), self._faults, place)

@@ -9,7 +9,7 @@ from attrs import field, frozen
 
 from axoneme.model.identity import RESERVED, Reserved
 from axoneme.model.policy import CidrPeer, Entity, EntityPeer
-from axoneme.policy._terms import is_within
+from axoneme.wire import is_within
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping

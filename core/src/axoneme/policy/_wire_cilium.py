@@ -7,8 +7,7 @@ from typing import Any
 
 import msgspec
 
-from axoneme.policy._decode import Wire, later
-from axoneme.policy._wire import LabelSelector, Metadata
+from axoneme.wire import LabelSelector, Metadata, Wire, later
 
 
 @later("cidrGroupRef", "cidrGroupSelector")

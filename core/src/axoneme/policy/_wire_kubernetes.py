@@ -7,8 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from axoneme.policy._decode import Wire
-from axoneme.policy._wire import LabelSelector, Metadata
+from axoneme.wire import LabelSelector, Metadata, Wire
 
 
 class IPBlock(Wire):

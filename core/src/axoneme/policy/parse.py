@@ -5,10 +5,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from axoneme.errors import nearest
+from axoneme.errors import PolicyError, nearest
 from axoneme.policy import _cilium, _kubernetes
-from axoneme.policy._decode import named
-from axoneme.policy._faults import Faults
+from axoneme.wire import Faults, named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,7 +35,8 @@ def parse_policy(document: Any, where: str) -> tuple[Policy, ...]:
         found = _parse(document, faults)
     else:
         faults.add((), f"expected a mapping, got {named(document)}")
-    faults.check()
+    if faults.found:
+        raise PolicyError(faults.problems())
     return found
 
 

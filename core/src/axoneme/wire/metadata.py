@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Wire types of what every policy has: metadata and selectors of labels."""
+"""Wire types of what several kinds have: metadata and selectors of labels."""
 
 from __future__ import annotations
 
 from typing import Any, Literal
 
-from axoneme.policy._decode import Wire
+from axoneme.wire.decode import Wire
 
 
 class Metadata(Wire):

@@ -16,7 +16,7 @@ from msgspec import inspect
 from axoneme.errors import nearest
 
 if TYPE_CHECKING:
-    from axoneme.policy._faults import Faults, Path
+    from axoneme.wire.faults import Faults, Path
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -29,6 +29,12 @@ _NAMES: dict[type, str] = {
     list: "a list",
     str: "a string",
     type(None): "nothing",
+}
+#: What YAML has for the types of which a field may have one or another.
+_KINDS: dict[type, type] = {
+    inspect.IntType: int,
+    inspect.StrType: str,
+    inspect.StructType: dict,
 }
 _SCALARS: dict[type, tuple[type, str]] = {
     inspect.BoolType: (bool, "true or false"),
@@ -104,8 +110,13 @@ def _union(shape: inspect.UnionType, value: Any, path: Path, faults: Faults) -> 
         return
     if len(options) == 1:
         _walk(options[0], value, path, faults)
-    elif type(value) not in (int, str):
-        faults.add(path, f"expected a number or a string, got {named(value)}")
+        return
+    kinds = {_KINDS[type(option)]: option for option in options}
+    if type(value) in kinds:
+        _walk(kinds[type(value)], value, path, faults)
+    else:
+        listed = " or ".join(sorted(_NAMES[kind] for kind in kinds))
+        faults.add(path, f"expected {listed}, got {named(value)}")
 
 
 def _list(shape: inspect.VarTupleType, value: Any, path: Path, faults: Faults) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from attrs import define, field, frozen
 
-from axoneme.errors import PolicyError, Problem
+from axoneme.errors import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,12 +51,8 @@ class Faults:
         """Note that something is wrong."""
         self.found.append(Fault(path, message, nearest))
 
-    def check(self) -> None:
-        """Raise PolicyError if anything was wrong."""
-        if self.found:
-            raise PolicyError(self._problems())
-
-    def _problems(self) -> Iterator[Problem]:
+    def problems(self) -> Iterator[Problem]:
+        """Yield them as a reader finds them: by file, line and field."""
         place = _PLACE.fullmatch(self.where)
         file, line = (place["file"], int(place["line"])) if place else (self.where, 0)
         for fault in self.found:
