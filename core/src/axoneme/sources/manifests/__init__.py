@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Manifests in a directory: namespaces, pods and policies, as a cluster has them."""
+"""Manifests in a directory: namespaces, pods, policies, pools and nodes, as a cluster has them."""
 
 from __future__ import annotations
 

@@ -12,16 +12,20 @@ from attrs import define, field, frozen
 from axoneme.errors import PolicyError, Problem, nearest
 from axoneme.model.policy import HIGHEST_PORT, PROTOCOLS, NamedPort
 from axoneme.policy import POLICY_KINDS, parse_policy
+from axoneme.sources._networks import Networks
 from axoneme.sources._reader import FileFaults
-from axoneme.sources.manifests import _wire
+from axoneme.sources.manifests import _pools, _wire
 from axoneme.sources.manifests._places import placed
 from axoneme.sources.manifests._yaml import YamlError, read_documents
 from axoneme.sources.manifests.records import NAME_LABEL, NamespaceRecord, PodRecord
+from axoneme.wire import Faults, network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from axoneme.model import PodIPPool
+    from axoneme.model.node import Network
     from axoneme.model.policy import Policy
     from axoneme.sources.manifests._yaml import Document
 
@@ -40,6 +44,14 @@ _NOT_YET: Final = frozenset(
 
 
 @frozen
+class NodeCidrs:
+    """The networks that Kubernetes gave a node for its pods."""
+
+    node: str
+    networks: tuple[Network, ...]
+
+
+@frozen
 class ManifestItem:
     """A resource: what it is called, where it stands, and what it says."""
 
@@ -47,7 +59,7 @@ class ManifestItem:
     namespace: str
     name: str
     line: int
-    value: NamespaceRecord | PodRecord | tuple[Policy, ...]
+    value: NamespaceRecord | PodRecord | PodIPPool | NodeCidrs | tuple[Policy, ...]
 
 
 @frozen
@@ -119,6 +131,10 @@ class _Reading:
             elif kind == "Namespace" and value.get("apiVersion") == _CORE:
                 namespace = _namespace(value)
                 self._take(kind, "", namespace.name, line, namespace)
+            elif kind == _pools.KIND:
+                self._add_pool(value, line)
+            elif kind == "Node" and value.get("apiVersion") == _CORE:
+                self._add_node(value, line)
             elif kind == "Pod" and value.get("apiVersion") == _CORE:
                 pod = _pod(value)
                 self._take(kind, pod.namespace, pod.name, line, pod)
@@ -128,6 +144,19 @@ class _Reading:
             self.problems += error.problems
         except ValueError as error:
             self._wrong("", line, f"{kind}: {error}")
+
+    def _add_pool(self, value: dict[str, Any], line: int) -> None:
+        faults = Faults(f"{self.path}:{line}")
+        pool = _pools.read_pool(value, faults)
+        self.problems += faults.problems()
+        if pool is not None:
+            self._take(_pools.KIND, "", pool.name, line, pool)
+
+    def _add_node(self, value: dict[str, Any], line: int) -> None:
+        faults = Faults(f"{self.path}:{line}")
+        node = _node(value, faults)
+        self.problems += faults.problems()
+        self._take("Node", "", node.node, line, node)
 
     def _take(self, kind: str, namespace: str, name: str, line: int, value: Any) -> None:
         self.items.append(ManifestItem(kind, namespace, name, line, value))
@@ -150,7 +179,8 @@ class _Reading:
 
 def _namespace(value: dict[str, Any]) -> NamespaceRecord:
     metadata = msgspec.convert(value, _wire.Namespace).metadata
-    return NamespaceRecord(metadata.name, {**metadata.labels, NAME_LABEL: metadata.name})
+    labels = {**metadata.labels, NAME_LABEL: metadata.name}
+    return NamespaceRecord(metadata.name, labels, metadata.annotations)
 
 
 def _pod(value: dict[str, Any]) -> PodRecord:
@@ -163,7 +193,27 @@ def _pod(value: dict[str, Any]) -> PodRecord:
         pod.spec.service_account_name,
         tuple(dict.fromkeys(map(_named_port, ports))),
         pod.spec.host_network,
+        pod.metadata.annotations,
     )
+
+
+def _node(value: dict[str, Any], faults: Faults) -> NodeCidrs:
+    node = msgspec.convert(value, _wire.Node)
+    spec = node.spec
+    texts = dict.fromkeys(filter(None, [spec.podCIDR]), ("spec", "podCIDR"))
+    texts |= {text: ("spec", "podCIDRs", index) for index, text in enumerate(spec.podCIDRs)}
+    own: Networks[str] = Networks()
+    networks = []
+    for text, path in texts.items():
+        found = network(text, faults, path)
+        if found is None:
+            continue
+        other = own.overlapping(found)
+        if other is not None:
+            faults.add(path, f"{found} overlaps {other[0]}, which the node has already")
+        own.add(found, text)
+        networks.append(found)
+    return NodeCidrs(node.metadata.name, tuple(networks))
 
 
 def _named_port(port: _wire.ContainerPort) -> NamedPort:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Namespaces and pods as manifests have them: of their many fields those that a network needs."""
+"""Namespaces, pods and nodes, as manifests have them: of their fields those that we need."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ class Metadata(msgspec.Struct):
     name: str
     namespace: str = "default"
     labels: dict[str, str] = msgspec.field(default_factory=dict)
+    annotations: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class Namespace(msgspec.Struct):
@@ -47,3 +48,17 @@ class Pod(msgspec.Struct):
 
     metadata: Metadata
     spec: PodSpec = msgspec.field(default_factory=PodSpec)
+
+
+class NodeSpec(msgspec.Struct):
+    """What a node is: the first of its networks stands in both fields."""
+
+    podCIDR: str = ""  # noqa: N815 - as Kubernetes spells it
+    podCIDRs: list[str] = []  # noqa: N815 - as Kubernetes spells it
+
+
+class Node(msgspec.Struct):
+    """v1, Node."""
+
+    metadata: Metadata
+    spec: NodeSpec = msgspec.field(default_factory=NodeSpec)

@@ -7,14 +7,16 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from axoneme.errors import Problem
+from axoneme.model import PodIPPool
 from axoneme.sources._last_good import LastGood
 from axoneme.sources._reader import FilesReader
-from axoneme.sources.manifests._file import read_manifest_file
+from axoneme.sources.manifests._file import NodeCidrs, read_manifest_file
 from axoneme.sources.manifests.records import Manifests, NamespaceRecord, PodRecord
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from axoneme.model.node import Network
     from axoneme.model.policy import Policy
     from axoneme.sources.manifests._file import ManifestFile, ManifestItem
 
@@ -65,6 +67,8 @@ class _Merged:
         self._namespaces: dict[str, NamespaceRecord] = {}
         self._pods: dict[tuple[str, str], PodRecord] = {}
         self._policies: list[Policy] = []
+        self._pools: dict[str, PodIPPool] = {}
+        self._node_cidrs: dict[str, tuple[Network, ...]] = {}
         self._ignored: Counter[str] = Counter()
 
     def add(self, name: str, file: ManifestFile) -> None:
@@ -80,6 +84,10 @@ class _Merged:
                 self._namespaces[value.name] = value
             elif isinstance(value, PodRecord):
                 self._pods[value.namespace, value.name] = value
+            elif isinstance(value, PodIPPool):
+                self._pools[value.name] = value
+            elif isinstance(value, NodeCidrs):
+                self._node_cidrs[value.node] = value.networks
             else:
                 self._policies += value
 
@@ -97,4 +105,6 @@ class _Merged:
             tuple(self._policies),
             dict(sorted(self._ignored.items())),
             (*problems, *self._problems),
+            self._pools,
+            self._node_cidrs,
         )

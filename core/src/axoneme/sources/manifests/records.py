@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from axoneme.errors import Problem
+    from axoneme.model import PodIPPool
+    from axoneme.model.node import Network
     from axoneme.model.policy import NamedPort, Policy
 
 #: The label that Kubernetes puts on every namespace.
@@ -34,10 +36,11 @@ def _labels(_: object, __: object, value: Mapping[str, str]) -> None:
 
 @frozen
 class NamespaceRecord:
-    """A namespace and its labels, its name among them."""
+    """A namespace, its labels, with its name among them, and its annotations."""
 
     name: str
     labels: Mapping[str, str] = field(converter=_frozen, validator=_labels)
+    annotations: Mapping[str, str] = field(factory=dict, converter=_frozen)
 
 
 @frozen
@@ -50,13 +53,15 @@ class PodRecord:
     service_account: str = "default"
     named_ports: tuple[NamedPort, ...] = ()
     host_network: bool = False
+    annotations: Mapping[str, str] = field(factory=dict, converter=_frozen)
 
 
 @frozen
 class Manifests:
     """What a directory of manifests says.
 
-    `ignored` counts the resources of other kinds, by kind.
+    `ignored` counts the resources of other kinds, by kind. `pools` are those of the cluster, and
+    `node_cidrs` the networks that Kubernetes gave its nodes, both by name.
     """
 
     namespaces: Mapping[str, NamespaceRecord]
@@ -64,11 +69,18 @@ class Manifests:
     policies: tuple[Policy, ...]
     ignored: Mapping[str, int]
     problems: tuple[Problem, ...] = ()
+    pools: Mapping[str, PodIPPool] = field(factory=dict)
+    node_cidrs: Mapping[str, tuple[Network, ...]] = field(factory=dict)
 
     def namespace_labels(self, name: str) -> Mapping[str, str]:
         """The labels of a namespace; one without a manifest has its name."""
         known = self.namespaces.get(name)
         return known.labels if known is not None else {NAME_LABEL: name}
+
+    def namespace_annotations(self, name: str) -> Mapping[str, str]:
+        """The annotations of a namespace; one without a manifest has none."""
+        known = self.namespaces.get(name)
+        return known.annotations if known is not None else {}
 
     def pod(self, namespace: str, name: str) -> PodRecord:
         """A pod; one without a manifest has no labels."""
