@@ -46,7 +46,7 @@ def test_what_is_installed_can_be_executed_and_found(tmp_path, program):
     document = json.loads(conflist.read_text())
     assert document["cniVersion"] == "0.4.0"
     assert document["cniVersions"] == ["0.4.0", "1.0.0", "1.1.0"]
-    assert document["plugins"] == [{"type": program.name}]
+    assert document["plugins"] == [{"type": program.name, "capabilities": {"ips": True}}]
     assert [path.name for path in program.parent.iterdir()] == [program.name]
 
 

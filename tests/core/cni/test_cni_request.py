@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from ipaddress import ip_address
 
 import pytest
 from hypothesis import given, settings
@@ -132,6 +133,65 @@ def test_a_del_is_not_refused_for_what_it_does_not_need():
 def test_only_an_add_is_refused_for_a_label(command):
     """The others ask for a pod that is there, whatever its labels."""
     assert read_request(labelled(command, key="a=b")).command is Command(command)
+
+
+@pytest.mark.parametrize(
+    ("args", "config", "expected"),
+    [
+        ("", {}, []),
+        ("IP=", {}, []),
+        ("IP=10.1.2.3", {}, ["10.1.2.3"]),
+        ("IP=10.1.2.3/24,fd00::3", {}, ["10.1.2.3", "fd00::3"]),
+        ("", {"args": {"cni": {"ips": ["10.1.2.3/24", "fd00::3/64"]}}}, ["10.1.2.3", "fd00::3"]),
+        ("", {"runtimeConfig": {"ips": ["fd00::3", "10.1.2.3"]}}, ["fd00::3", "10.1.2.3"]),
+        ("IP=10.1.2.3", {"runtimeConfig": {"ips": ["fd00::3"]}}, ["fd00::3", "10.1.2.3"]),
+        ("IP=10.1.2.3", {"args": {"cni": {"ips": ["10.1.2.3/32"]}}}, ["10.1.2.3"]),
+    ],
+)
+def test_addresses_that_a_pod_asks_for_are_read(args, config, expected):
+    """By each of the conventions, or by several; prefixes are dropped."""
+    asked = read_request(line(config, args=args)).addresses
+    assert asked == tuple(map(ip_address, expected))
+
+
+_WRONG_ADDRESSES = [
+    ("IP=10.1.2", {}, Code.INVALID_ENVIRONMENT, "CNI_ARGS: IP: '10.1.2' does not appear"),
+    ("IP=10.1.2.3/33", {}, Code.INVALID_ENVIRONMENT, "'10.1.2.3/33' has no length of a prefix"),
+    ("IP=::ffff:10.1.2.3", {}, Code.INVALID_ENVIRONMENT, "IPv4 in disguise"),
+    ("IP=fe80::1%eth0", {}, Code.INVALID_ENVIRONMENT, "has a scope"),
+    ("IP=10.1.2.3,10.1.2.4", {}, Code.INVALID_ENVIRONMENT, "10.1.2.4 is another"),
+    (
+        "",
+        {"args": {"cni": {"ips": "10.1.2.3"}}},
+        Code.INVALID_CONFIG,
+        "args.cni.ips must be a list",
+    ),
+    ("", {"args": {"cni": {"ips": ["x"]}}}, Code.INVALID_CONFIG, "args.cni.ips[0]: 'x'"),
+    ("", {"runtimeConfig": {"ips": [7]}}, Code.INVALID_CONFIG, "runtimeConfig.ips[0]: 7 is no"),
+    ("", {"runtimeConfig": {"ips": {"a": 1}}}, Code.INVALID_CONFIG, "runtimeConfig.ips must be"),
+    (
+        "IP=10.1.2.3",
+        {"runtimeConfig": {"ips": ["10.1.2.4/24"]}},
+        Code.INVALID_ENVIRONMENT,
+        "IP: a pod has one address of each family: 10.1.2.4 is asked for by runtimeConfig.ips[0]",
+    ),
+]
+
+
+@pytest.mark.parametrize(("args", "config", "code", "words"), _WRONG_ADDRESSES)
+def test_an_address_that_cannot_be_asked_for_is_named(args, config, code, words):
+    """With the word that asks for it."""
+    with pytest.raises(CniError) as caught:
+        read_request(line(config, args=args))
+    assert caught.value.code is code
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("command", ["DEL", "CHECK"])
+@pytest.mark.parametrize(("args", "config"), [case[:2] for case in _WRONG_ADDRESSES])
+def test_only_an_add_is_refused_for_an_address(command, args, config):
+    """A pod must be able to end; it does not ask for any then."""
+    assert read_request(line(config, args=args, command=command)).addresses == ()
 
 
 @given(st.from_regex(r"([a-z0-9]([a-z0-9.-]{0,60}[a-z0-9])?/)?[A-Za-z0-9][A-Za-z0-9_.-]{0,20}"))

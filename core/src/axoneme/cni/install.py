@@ -41,7 +41,8 @@ def install(
         "cniVersion": _OLDEST,
         "cniVersions": executable.VERSIONS[executable.VERSIONS.index(_OLDEST) :],
         "name": network,
-        "plugins": [{"type": NAME}],
+        # What it can do beside: only then a runtime hands on more than one address of a pod.
+        "plugins": [{"type": NAME, "capabilities": {"ips": True}}],
     }
     try:
         program = _put(bin_dir / NAME, executable_text(run_dir, python), 0o755)

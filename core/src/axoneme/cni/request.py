@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from attrs import field, frozen
 
+from axoneme.cni.asked import asked_addresses
 from axoneme.cni.errors import CniError, Code
 from axoneme.cni.executable import VERSIONS
 from axoneme.errors import nearest
@@ -17,6 +18,8 @@ from axoneme.model.labels import is_label_key, is_label_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from axoneme.model import Address
 
 _CONTAINER = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.\-]*")
 _IFNAME = re.compile(r"(?!\.{1,2}$)[^/:\s\0]{1,15}")
@@ -60,6 +63,7 @@ class _Label(msgspec.Struct):
 
 class _CniArgs(msgspec.Struct):
     labels: list[_Label] = []
+    ips: Any = None
 
 
 class _Args(msgspec.Struct):
@@ -104,7 +108,8 @@ class NetworkConfig:
 class CniRequest:
     """One request. STATUS and GC are of no container: their texts are empty.
 
-    `args` are the words of CNI_ARGS, such as K8S_POD_NAME.
+    `args` are the words of CNI_ARGS, such as K8S_POD_NAME. `addresses` are those that the pod of
+    an ADD is to have, of each family one or none.
     """
 
     command: Command
@@ -113,6 +118,7 @@ class CniRequest:
     ifname: str
     config: NetworkConfig
     args: Mapping[str, str] = field(factory=dict)
+    addresses: tuple[Address, ...] = ()
 
     @property
     def pod(self) -> tuple[str, str]:
@@ -146,23 +152,32 @@ def read_request(line: bytes) -> CniRequest:
             f"CNI_COMMAND must be VERSION, {', '.join(Command)}, not {sent.command!r}{meant}",
         )
     command = Command(sent.command)
-    config = _read_config(command, sent.config)
+    decoded = _decode_config(sent.config)
+    config = _read_config(command, decoded)
     if command in _OF_AN_ATTACHMENT:
         _check_environment(command, sent)
-    return CniRequest(
-        command, sent.containerId, sent.netns, sent.ifname, config, _words(sent.args, command)
+    words = _words(sent.args, command)
+    # Only an ADD is refused for an address that is wrong: the others ask for a pod that has one.
+    addresses = (
+        asked_addresses(words, decoded.args.cni.ips, config.runtime)
+        if command is Command.ADD
+        else ()
     )
+    return CniRequest(command, sent.containerId, sent.netns, sent.ifname, config, words, addresses)
 
 
-def _read_config(command: Command, text: str) -> NetworkConfig:
+def _decode_config(text: str) -> _Config:
     try:
-        config = msgspec.json.decode(text, type=_Config)
+        return msgspec.json.decode(text, type=_Config)
     except (ValueError, RecursionError) as error:
         raise CniError(
             Code.NOT_DECODED,
             "the network configuration on stdin cannot be read",
             details=str(error),
         ) from None
+
+
+def _read_config(command: Command, config: _Config) -> NetworkConfig:
     if config.cniVersion not in VERSIONS:
         raise CniError(
             Code.INCOMPATIBLE_VERSION,

@@ -200,7 +200,9 @@ def _pod(value: dict[str, Any]) -> PodRecord:
 def _node(value: dict[str, Any], faults: Faults) -> NodeCidrs:
     node = msgspec.convert(value, _wire.Node)
     spec = node.spec
-    texts = dict.fromkeys(filter(None, [spec.podCIDR]), ("spec", "podCIDR"))
+    texts: dict[str, tuple[str | int, ...]] = {}
+    if spec.podCIDR:
+        texts[spec.podCIDR] = ("spec", "podCIDR")
     texts |= {text: ("spec", "podCIDRs", index) for index, text in enumerate(spec.podCIDRs)}
     own: Networks[str] = Networks()
     networks = []
