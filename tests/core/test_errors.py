@@ -31,6 +31,7 @@ EXAMPLES = (
     axoneme.KeyNotFound("has no 10.0.0.1", map="endpoints"),
     axoneme.StateError("is no JSON", file="nodes/a.json"),
     axoneme.PoolExhausted("all are in use", pool="10.0.0.0/24", size=253),
+    axoneme.AddressRefused("pod default/web has it", address="10.0.0.2"),
 )
 OF_KIND = {type(error): error for error in EXAMPLES}
 
@@ -80,6 +81,8 @@ def test_an_error_is_also_what_a_caller_of_python_expects():
         (OF_KIND[axoneme.LayoutMismatch], "map endpoints: is pinned (layout bb, expected aa)"),
         (OF_KIND[axoneme.StateError], "nodes/a.json: is no JSON"),
         (OF_KIND[axoneme.PoolExhausted], "pool 10.0.0.0/24 of 253: all are in use"),
+        (OF_KIND[axoneme.AddressRefused], "address 10.0.0.2: pod default/web has it"),
+        (axoneme.AddressRefused("no rule allows it"), "no rule allows it"),
     ],
 )
 def test_the_text_has_the_facts(error, text):

@@ -12,6 +12,7 @@ from axoneme._lazy import lazy
 
 if TYPE_CHECKING:
     from axoneme.errors import (
+        AddressRefused,
         AttachError,
         AxonemeError,
         ConfigError,
@@ -34,8 +35,17 @@ if TYPE_CHECKING:
     from axoneme.hookspecs import hookimpl
     from axoneme.model import (
         Address,
+        AddressPool,
+        AddressRange,
+        Assignment,
+        AssignmentPlan,
         Endpoint,
+        NodeIpam,
         PluginObject,
+        PoolChoice,
+        PoolDemand,
+        PoolPart,
+        PoolState,
         Port,
         pack_address,
         parse_ports,
@@ -46,6 +56,11 @@ __version__: str
 
 __all__ = [
     "Address",
+    "AddressPool",
+    "AddressRange",
+    "AddressRefused",
+    "Assignment",
+    "AssignmentPlan",
     "AttachError",
     "AxonemeError",
     "ConfigError",
@@ -56,13 +71,18 @@ __all__ = [
     "LinkError",
     "MapError",
     "MapFull",
+    "NodeIpam",
     "NotSupported",
     "PluginError",
     "PluginFailed",
     "PluginObject",
     "PluginRejected",
     "PolicyError",
+    "PoolChoice",
+    "PoolDemand",
     "PoolExhausted",
+    "PoolPart",
+    "PoolState",
     "Port",
     "Problem",
     "StateError",

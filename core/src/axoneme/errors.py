@@ -233,3 +233,15 @@ class PoolExhausted(AxonemeError):  # noqa: N818 - named for what happened
     def __str__(self) -> str:
         """Return the sentence with the pool and its size."""
         return f"pool {self.pool} of {self.size}: {self.message}"
+
+
+class AddressRefused(AxonemeError):  # noqa: N818 - named for what happened
+    """Ask for another address or none, or correct what chooses the pod's pool."""
+
+    def __init__(self, message: str, *, address: str = "") -> None:
+        super().__init__(message)
+        self.address = address
+
+    def __str__(self) -> str:
+        """Return the sentence with the address, if the pod asked for one."""
+        return f"address {self.address}: {self.message}" if self.address else self.message

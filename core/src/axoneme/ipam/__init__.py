@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Addresses of pods: which networks a node has, and who has which address of them."""
+"""A node's books: which address of its pods is whose, and which rest after their release."""
 
 from __future__ import annotations
 
-from axoneme.ipam.addresses import NodeAddresses
-from axoneme.ipam.clusterpool import ClusterPool
-from axoneme.ipam.pool import AddressPool
+from axoneme.ipam.allocation import Allocation
+from axoneme.ipam.ledger import Ledger
+from axoneme.ipam.store import AllocationStore, StoredAllocations
 
-__all__ = ["AddressPool", "ClusterPool", "NodeAddresses"]
+__all__ = ["Allocation", "AllocationStore", "Ledger", "StoredAllocations"]
