@@ -35,10 +35,18 @@ class Rival:
     on: bool = attrs.field(default=False, metadata={"aliases": ("enable-guard",)})
 
 
-class Source:
-    """The plugins guard and rival, installed; ipam is installed too, and cannot be used."""
+@attrs.frozen
+class Flat:
+    """A third one: a key of it is spelled as its section is called."""
 
-    classes = {"guard": Guard, "rival": Rival}  # noqa: RUF012 - never changed
+    mode: str = attrs.field(default="soft", metadata={"aliases": ("flat",)})
+    size: int = 1
+
+
+class Source:
+    """The plugins guard, rival and flat, installed; ipam is installed too, and cannot be used."""
+
+    classes = {"guard": Guard, "rival": Rival, "flat": Flat}  # noqa: RUF012 - never changed
 
     def sections(self, enabled):
         on = {name: kind for name, kind in self.classes.items() if name in enabled}
@@ -109,6 +117,12 @@ def test_a_spelling_that_two_plugins_claim_is_of_neither():
     assert "guard.enabled" in problem
     assert "rival.on" in problem
     assert read("", plugins=("guard", "rival"))["rival"] == Rival()
+
+
+@pytest.mark.parametrize("text", ['flat = "hard"', '[flat]\nmode = "hard"', 'flat.mode = "hard"'])
+def test_a_spelling_may_be_the_name_of_the_section(text):
+    """A table of that name is the section, and what is no table is the key."""
+    assert read(text, plugins=("flat",))["flat"] == Flat("hard")
 
 
 def test_a_spelling_goes_with_its_plugin():

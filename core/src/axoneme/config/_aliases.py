@@ -52,7 +52,7 @@ def rename(table: Mapping[str, Any], classes: Mapping[str, type]) -> Renamed:
             faults += [Fault(alias, text)] if _find(table, alias) else []
             continue
         owners[alias] = path
-        if not _find(renamed, alias):
+        if not _find(renamed, alias) or is_section(renamed, alias, path):
             continue
         value = _take(renamed, alias)
         other = spelled.get(path, path)
@@ -61,6 +61,11 @@ def rename(table: Mapping[str, Any], classes: Mapping[str, type]) -> Renamed:
         elif _put(renamed, path, value):
             spelled[path] = alias
     return Renamed(renamed, spelled, tuple(map(dotted, owners)), tuple(faults))
+
+
+def is_section(table: Mapping[str, Any], alias: KeyPath, path: KeyPath) -> bool:
+    """Whether a spelling of a key is the name of its section as well, and stands for that here."""
+    return alias == path[:1] and isinstance(table.get(str(alias[0])), dict)
 
 
 def _spellings(classes: Mapping[str, type]) -> Iterable[tuple[KeyPath, KeyPath]]:

@@ -8,7 +8,7 @@ such as `bpf.mapDynamicSizeRatio`, and `effect`, the word for when a change of i
 from __future__ import annotations
 
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from types import NoneType
 from typing import TYPE_CHECKING, Any, get_args, get_origin
@@ -33,6 +33,7 @@ _TYPES = {
     "IPv6Address": "IPv6 address",
 }
 _ARRAYS = (tuple, list, set, frozenset, Sequence)
+_TABLES = (dict, Mapping)
 
 
 class Effect(Enum):
@@ -114,6 +115,8 @@ def type_words(kind: Any) -> str:
     """Return what a reader of TOML calls a type."""
     if get_origin(kind) in _ARRAYS:
         return f"array of {type_words(get_args(kind)[0])}s"
+    if get_origin(kind) in _TABLES:
+        return f"table of {type_words(get_args(kind)[1])}s"
     if typing.get_origin(kind) is typing.Literal:
         return " or ".join(f'"{option}"' for option in get_args(kind))
     options = [option for option in get_args(kind) or (kind,) if option is not NoneType]

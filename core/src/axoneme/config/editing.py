@@ -19,6 +19,7 @@ from attrs import frozen
 from tomlkit.exceptions import TOMLKitError
 
 from axoneme.config._agent import AgentConfig
+from axoneme.config._aliases import is_section
 from axoneme.config._configuration import AGENT_SECTION, enabled_plugins, parse_config
 from axoneme.config._document import Document, dotted
 from axoneme.config._keys import settings_of
@@ -92,6 +93,8 @@ class ConfigFile:
     def value(self, setting: Setting) -> Value:
         """What the file says of a key, or its default."""
         for written in (setting.path, *setting.aliases):
+            if is_section(self.document.table, written, setting.path):
+                continue
             node: Any = self.document.table
             for part in written:
                 node = node.get(part, _ABSENT) if isinstance(node, dict) else _ABSENT
