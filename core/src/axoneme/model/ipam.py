@@ -98,6 +98,8 @@ class AddressUsage:
     networks: tuple[NetworkUsage, ...] = ()
     #: Addresses in use, each with the pod's namespace/name or what else is known of its owner.
     used: Mapping[Address, str] = field(factory=dict, converter=_frozen)
+    #: How many pods found no address of a pool lately, by family: they come again.
+    waiting: tuple[PoolDemand, ...] = ()
 
     def of(self, pool: str, version: int) -> tuple[NetworkUsage, ...]:
         """The networks of one pool and family."""
@@ -201,7 +203,8 @@ class FamilyPool:
 class PodIPPool:
     """A pool of the cluster: CiliumPodIPPool of cilium.io/v2 and v2alpha1.
 
-    A selector that is None chooses no pod by itself. `place` is the file and line, if it has one.
+    A selector that is None chooses no pod by itself; the keys of selectors are those of the object,
+    without a source. `place` is the file and line, if it has one.
     """
 
     name: str
