@@ -30,16 +30,12 @@ class BenchAgent(AgentProcess):
 
     def __init__(self, node: Node, directory: Path, keys: str = "") -> None:
         super().__init__(node, directory)
-        self.manifests = directory / "manifests"
-        self.manifests.mkdir()
-        four, six = node.pod_networks
         own = ", ".join(f'"{address}"' for address in node.addresses)
         self.configure(
             ["tc"],
             f'bpffs = "{node.bpffs}"\ncgroup = "{node.cgroup}"\n'
-            f'node-name = "one"\nnode-addresses = [{own}]\nmanifests-dir = "{self.manifests}"\n'
-            f'cluster-pool-ipv4-cidr = ["{four}"]\ncluster-pool-ipv6-cidr = ["{six}"]\n'
-            f"{keys}[agent.map-entries]\nconntrack = {_CONNTRACK}\n",
+            f"node-addresses = [{own}]\n{keys}[agent.map-entries]\nconntrack = {_CONNTRACK}\n",
+            networks=node.pod_networks,
         )
 
     def start(self) -> Self:

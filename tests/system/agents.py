@@ -25,21 +25,19 @@ class AgentNode(Runtime):
 
     def __init__(self, node: Node, directory: Path, sections: str = "") -> None:
         self.node = node
-        self.manifests = directory / "manifests"
-        self.manifests.mkdir()
         self.agent = AgentProcess(node, directory)
+        self.manifests = self.agent.manifests
         self.addresses: dict[str, tuple[Address, ...]] = {}
         self.configure(sections)
         super().__init__(directory, self.agent.run_dir)
 
     def configure(self, sections: str = "", plugins: Sequence[str] = ("tc",)) -> None:
         """Write the configuration."""
-        four, six = self.node.pod_networks
         own = ", ".join(f'"{address}"' for address in self.node.addresses)
         self.agent.configure(
             plugins,
-            f'manifests-dir = "{self.manifests}"\nnode-name = "one"\nnode-addresses = [{own}]\n'
-            f'cluster-pool-ipv4-cidr = ["{four}"]\ncluster-pool-ipv6-cidr = ["{six}"]\n{sections}',
+            f"node-addresses = [{own}]\n{sections}",
+            networks=self.node.pod_networks,
         )
 
     def add_pod(self, name: str, namespace: str = "default") -> Container:

@@ -10,7 +10,7 @@ from attrs import evolve
 
 from axoneme.datapath import IpcacheMaps, PolicyMaps, Remote
 from axoneme.host import entry_points
-from axoneme.model import pack_address
+from axoneme.model import NodeIpam, pack_address
 from axoneme.model.node import NodeRecord
 from axoneme.net import Netlink
 from axoneme.testing import Node, join
@@ -159,7 +159,7 @@ class Cluster:
 
 def _record(node: Node, underlay: int | None) -> NodeRecord:
     addresses = tuple(a for a in node.addresses if underlay in {None, a.version})
-    return NodeRecord(f"node{node.number}", addresses, node.pod_networks, node.number)
+    return NodeRecord(f"node{node.number}", addresses, NodeIpam(node.pod_networks), node.number)
 
 
 def _limit(mtu: int) -> None:

@@ -7,6 +7,7 @@ import json
 import socket
 import subprocess
 import sys
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -211,12 +212,14 @@ def test_no_configuration_ends_the_executable(town):
 
 def test_a_pool_that_has_run_dry_is_named(node, tmp_path):
     """By its network and size; who has an address keeps it, and the next may have one again."""
-    with AgentNode(node, tmp_path, "cluster-pool-ipv4-mask-size = 30\n") as agent:
+    with AgentNode(node, tmp_path, 'address-quarantine = "0s"\n') as agent:
+        agent.agent.write_node("one", [ip_network("10.1.0.0/31"), *node.pod_networks[1:]])
         one = agent.add_pod("one")
+        agent.add_pod("other")
         two = agent.container()
         answer = agent.run("ADD", two)
         assert answer.document["code"] == 100
-        assert "10.1.0.0/30" in answer.document["msg"]
+        assert "10.1.0.0/31" in answer.document["msg"]
         assert (one.links(), two.links()) == ({"eth0"}, set())
         assert agent.run("STATUS").document["code"] == 50
         assert agent.run("CHECK", one).code == 0

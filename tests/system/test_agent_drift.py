@@ -17,6 +17,7 @@ from axoneme.datapath import Table
 from axoneme.datapath.images import shared_codec
 from axoneme.datapath.pins import open_pin
 from axoneme.datapath.tables import Layout
+from axoneme.model import NodeIpam
 from axoneme.model.node import NodeRecord
 from axoneme.testing import Node, join, scaled
 
@@ -53,7 +54,7 @@ class Pair:
         self.far = self.other.add_pod("far")
         sections = f'routing-mode = "{mode}"\nuplinks = ["uplink2"]\n'
         self.agent = AgentNode(self.node, directory, sections)
-        record = NodeRecord("two", self.other.addresses, self.other.pod_networks, 2)
+        record = NodeRecord("two", self.other.addresses, NodeIpam(self.other.pod_networks), 2)
         self.agent.agent.source.nodes.write(record)
         stack.enter_context(self.agent)
         self.one, self.two = self.agent.add_pod("one"), self.agent.add_pod("two")

@@ -23,7 +23,7 @@ spec: {podSelector: {matchLabels: {app: server}}, policyTypes: [Ingress]}
 def manifests(tmp_path):
     """The directory of manifests, with a policy that closes the server."""
     directory = tmp_path / "manifests"
-    directory.mkdir()
+    directory.mkdir(exist_ok=True)
     (directory / "policy.yaml").write_text(CLOSED)
     return directory
 
@@ -32,11 +32,7 @@ def manifests(tmp_path):
 def agent(node, tmp_path, manifests):
     """An agent with the tc plugin, not started."""
     process = AgentProcess(node, tmp_path)
-    four, _ = node.pod_networks
-    process.configure(
-        ["tc"],
-        f'cluster-pool-ipv4-cidr = ["{four}"]\nnode-name = "one"\nmanifests-dir = "{manifests}"\n',
-    )
+    process.configure(["tc"], networks=node.pod_networks[:1])
     return process
 
 

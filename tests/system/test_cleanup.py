@@ -15,7 +15,7 @@ from tests.system.runtimes import Runtime
 
 from axoneme.agent.cleanup import Cleanup
 from axoneme.config import read_agent_config
-from axoneme.model.node import NodeRecord
+from axoneme.model import NodeIpam, NodeRecord
 from axoneme.net import write_sysctl
 from axoneme.testing import Node, join
 from axoneme.testing.agents import AgentProcess
@@ -23,7 +23,7 @@ from axoneme.testing.agents import AgentProcess
 OTHER = NodeRecord(
     "other",
     (IPv4Address("172.31.0.2"), IPv6Address("fd00:172::2")),
-    (IPv4Network("10.99.1.0/24"), IPv6Network("fd00:99:1::/120")),
+    NodeIpam((IPv4Network("10.99.1.0/24"), IPv6Network("fd00:99:1::/120"))),
     77,
 )
 #: What there is of a node that somebody could have changed: a command each.
@@ -61,11 +61,10 @@ def agent(joined, tmp_path, request):
         f"""
 uplinks = ["uplink2"]
 routing-mode = "{request.param}"
-node-name = "own"
 node-addresses = ["172.31.0.1", "fd00:172::1"]
-cluster-pool-ipv4-cidr = ["10.99.0.0/16"]
-cluster-pool-ipv6-cidr = ["fd00:99::/104"]
 """,
+        networks=[IPv4Network("10.99.0.0/24"), IPv6Network("fd00:99::/120")],
+        name="own",
     )
     process.source.nodes.write(OTHER)
     return process
@@ -122,9 +121,9 @@ def test_nothing_of_ours_is_left(agent, joined, tmp_path):
     assert not agent.run_dir.exists()
     assert files(tmp_path / "bin") == files(tmp_path / "net.d") == set()
     (record,) = agent.source.nodes.read().records
-    assert record == OTHER
+    assert record.networks == OTHER.networks
     assert agent.source.read().records == ()
-    assert agent.source.cidrs.of_node("own") == ()
+    assert not agent.source.allocations("own").exists()
 
 
 def test_cleaning_up_again_is_no_error(agent):

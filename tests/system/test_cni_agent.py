@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from ipaddress import ip_network
 
 import pytest
 from tests.system.runtimes import Runtime
@@ -22,13 +23,8 @@ from axoneme.testing.agents import AgentProcess
 def agent(node, tmp_path):
     """An agent with the tc plugin, not started."""
     process = AgentProcess(node, tmp_path)
-    four, six = node.pod_networks
     own = ", ".join(f'"{address}"' for address in node.addresses)
-    process.configure(
-        ["tc"],
-        f'cluster-pool-ipv4-cidr = ["{four}"]\ncluster-pool-ipv6-cidr = ["{six}"]\n'
-        f'node-name = "one"\nnode-addresses = [{own}]\n',
-    )
+    process.configure(["tc"], f"node-addresses = [{own}]\n", networks=node.pod_networks)
     return process
 
 
@@ -133,9 +129,8 @@ def restart_node(agent, node):
 
 def test_pods_of_before_a_restart_of_the_node_are_gone(agent, runtime, node):
     """Their endpoints and addresses too; endpoints that others wrote stay, and are named."""
-    four, _ = node.pod_networks
-    pool = f'cluster-pool-ipv4-cidr = ["{four}"]\ncluster-pool-ipv4-mask-size = 30\n'
-    agent.configure(["tc"], f'{pool}node-name = "one"\n')
+    one_address = [ip_network("10.1.0.7/32")]
+    agent.configure(["tc"], 'address-expiration = "0s"\n', networks=one_address)
     before, after = runtime.container(), runtime.container()
     with agent:
         runtime.add(before)

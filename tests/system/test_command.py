@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import threading
+from ipaddress import ip_network
 
 import pytest
 
@@ -137,7 +138,7 @@ def brief(agent, fails=0, *words):
 
 def test_status_says_that_all_is_well(agent):
     """With everything that an operator asks first: the exit code is 0."""
-    agent.configure(["tc"], 'cluster-pool-ipv4-cidr = ["10.77.0.0/16"]\nnode-name = "attic"\n')
+    agent.configure(["tc"], networks=[ip_network("10.77.0.0/24")], name="attic")
     with agent:
         pod = agent.add_pod("web")
         agent.wait_for(lambda: counted(agent, "endpoints") == 2, "the maps to be counted")
@@ -145,7 +146,7 @@ def test_status_says_that_all_is_well(agent):
         assert (status["ok"], status["findings"], status["errors"]) == (True, [], [])
         assert (status["node"]["name"], status["node"]["cluster"]) == ("attic", "default")
         (pool,) = status["node"]["pools"]
-        assert (pool["network"], pool["used"], pool["size"]) == ("10.77.0.0/24", 0, 253)
+        assert (pool["network"], pool["used"], pool["size"]) == ("10.77.0.0/24", 0, 254)
         places = {row["place"]: row["drift"] for row in status["attachments"]}
         assert places == {
             f"from_pod on {pod.ifname} (tcx ingress)": "",
@@ -168,8 +169,8 @@ def test_what_is_wrong_comes_with_what_to_do(agent):
     """A plugin that cannot be used, a pool and a map that are almost full: exit code 1."""
     agent.configure(
         ["tc", "tcc"],
-        'map-entries.endpoints = 2\ncluster-pool-ipv4-cidr = ["10.77.0.0/16"]\n'
-        "cluster-pool-ipv4-mask-size = 30\n",
+        "map-entries.endpoints = 2\n",
+        networks=[ip_network("10.77.0.0/30")],
     )
     with agent:
         agent.add_pod("web")

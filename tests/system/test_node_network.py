@@ -12,6 +12,7 @@ from axoneme.agent.node_network import NodeNetwork
 from axoneme.agent.routes import KEEPER
 from axoneme.config import RoutingMode
 from axoneme.errors import AxonemeError
+from axoneme.model import NodeIpam
 from axoneme.model.node import NodeRecord
 from axoneme.net import KeptRoute, NetworkError
 from axoneme.testing import Node
@@ -19,7 +20,10 @@ from axoneme.testing.pipelines import Pipeline
 
 PORT = 8080
 OWN = NodeRecord(
-    "own", (ip_address("172.31.0.1"), ip_address("fd00:172::1")), (ip_network("10.1.0.0/16"),), 1
+    "own",
+    (ip_address("172.31.0.1"), ip_address("fd00:172::1")),
+    NodeIpam((ip_network("10.1.0.0/16"),)),
+    1,
 )
 
 
@@ -176,7 +180,7 @@ def test_a_free_address_of_our_own_pods_is_unreachable(native):
 def test_two_nodes_with_one_cidr_are_named(native):
     """The first one has it; the other one's pods must move."""
     node, (own, other) = native.node(1), native.records
-    twin = NodeRecord("twin", (ip_address("172.31.0.9"),), other.pod_cidrs[:1], 3)
+    twin = NodeRecord("twin", (ip_address("172.31.0.9"),), NodeIpam(other.networks[:1]), 3)
     node.call(native.network(1).update, own, (other, twin))
     (problem,) = native.network(1).problems
     assert problem.startswith("nodes node2 and twin both have 10.2.0.0/16")
@@ -187,7 +191,7 @@ def test_two_nodes_with_one_cidr_are_named(native):
 def test_a_node_with_our_own_cidr_is_named(native):
     """Its packets would go to our own pods."""
     node, (own, _) = native.node(1), native.records
-    thief = NodeRecord("thief", (ip_address("172.31.0.2"),), own.pod_cidrs[:1], 3)
+    thief = NodeRecord("thief", (ip_address("172.31.0.2"),), NodeIpam(own.networks[:1]), 3)
     node.call(native.network(1).update, own, (thief,))
     (problem,) = native.network(1).problems
     assert problem.startswith("nodes node1 and thief both have 10.1.0.0/16")
@@ -206,7 +210,7 @@ def test_a_node_that_cannot_be_reached_is_named(native, address, cidr, words):
     """The sentence says what to do; the other nodes' routes are there."""
     node, (own, other) = native.node(1), native.records
     node.netlink.add_route("172.31.7.7", node.netlink.link("uplink2"), gateway="172.31.0.2")
-    far = NodeRecord("far", (ip_address(address),), (ip_network(cidr),), 3)
+    far = NodeRecord("far", (ip_address(address),), NodeIpam((ip_network(cidr),)), 3)
     node.call(native.network(1).update, own, (far, other))
     (problem,) = native.network(1).problems
     assert problem.startswith(words)
@@ -321,8 +325,8 @@ def test_a_tunnel_of_somebody_else_at_our_port_is_named(node):
 def test_a_node_without_a_common_family_is_named(node):
     """There is no address to encapsulate to."""
     made = network(node)
-    six = NodeRecord("six", (ip_address("fd00:172::6"),), (ip_network("10.6.0.0/16"),), 6)
-    four = NodeRecord("own", OWN.addresses[:1], OWN.pod_cidrs, 1)
+    six = NodeRecord("six", (ip_address("fd00:172::6"),), NodeIpam((ip_network("10.6.0.0/16"),)), 6)
+    four = NodeRecord("own", OWN.addresses[:1], OWN.ipam, 1)
     node.call(made.update, four, (six,))
     assert made.problems == (
         "node six has no address of a family that this node has: it is not reached",
@@ -332,8 +336,10 @@ def test_a_node_without_a_common_family_is_named(node):
 def test_the_budget_follows_the_longest_header(node):
     """One node that is known by IPv6 alone makes packets to all of them shorter."""
     made = network(node)
-    four = NodeRecord("four", (ip_address("172.31.0.4"),), (ip_network("10.4.0.0/16"),), 4)
-    six = NodeRecord("six", (ip_address("fd00:172::6"),), (ip_network("10.6.0.0/16"),), 6)
+    four = NodeRecord(
+        "four", (ip_address("172.31.0.4"),), NodeIpam((ip_network("10.4.0.0/16"),)), 4
+    )
+    six = NodeRecord("six", (ip_address("fd00:172::6"),), NodeIpam((ip_network("10.6.0.0/16"),)), 6)
     node.call(made.update, OWN, (four,))
     assert (made.budget().route, node.netlink.link(OVERLAY).mtu) == (1450, 1450)
     node.call(made.update, OWN, (four, six))
@@ -357,7 +363,9 @@ def test_nothing_is_left_when_it_is_removed():
     """Neither a route nor a device; and what others have stays."""
     with Node() as node:
         with Pipeline(node, [], 'routing-mode = "tunnel"') as pipeline:
-            other = NodeRecord("b", (ip_address("172.31.0.2"),), (ip_network("10.2.0.0/16"),), 2)
+            other = NodeRecord(
+                "b", (ip_address("172.31.0.2"),), NodeIpam((ip_network("10.2.0.0/16"),)), 2
+            )
             node.call(pipeline.engine.network.update, OWN, (other,))
             node.netlink.put_route(KeptRoute(ip_network("10.66.0.0/16"), 1), 4)
             assert kept(node) == {"10.1.0.0/16", "10.2.0.0/16"}

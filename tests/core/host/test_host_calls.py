@@ -26,6 +26,16 @@ CALLS = {
         "None",
     ),
     "axoneme_metrics": (lambda host: host.hooks.axoneme_metrics(datapath=1), "[]"),
+    "axoneme_address_pools": (lambda host: host.hooks.axoneme_address_pools(node=1), "[]"),
+    "axoneme_choose_pools": (
+        lambda host: host.hooks.axoneme_choose_pools(pod=1, node=2),
+        "None",
+    ),
+    "axoneme_node_ipam": (lambda host: host.hooks.axoneme_node_ipam(node=1, usage=2), "None"),
+    "axoneme_assign_networks": (
+        lambda host: host.hooks.axoneme_assign_networks(cluster=1),
+        "None",
+    ),
 }
 
 

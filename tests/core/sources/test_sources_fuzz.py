@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from axoneme.model import NodeIpam
 from axoneme.model.labels import Labels
 from axoneme.model.node import NodeRecord
 from axoneme.sources import EmbeddedSource, EndpointRecord
@@ -69,7 +70,7 @@ def whole(tmp_path_factory):
     source = EmbeddedSource(tmp_path_factory.mktemp("state"))
     source.create()
     ip, cidr = ip_address("10.0.0.9"), ip_network("10.9.0.0/24")
-    source.nodes.write(NodeRecord("a", (ip,), (cidr,), 1))
+    source.nodes.write(NodeRecord("a", (ip,), NodeIpam((cidr,)), 1))
     labels = Labels.of({"k8s:app": "web"})
     source.write(EndpointRecord(9, "a", "a", "axn9", b"\x02\0\0\0\0\x09", (ip,), 256, labels))
     source.identities.of(labels)

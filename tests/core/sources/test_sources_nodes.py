@@ -5,21 +5,28 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ProcessPoolExecutor
-from ipaddress import IPv4Address, IPv6Address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 import pytest
+from attrs import evolve
 
-from axoneme import PoolExhausted, StateError
-from axoneme.model.node import NodeRecord
+from axoneme.model import NodeIpam, NodeRecord, PoolDemand, PoolPart
 from axoneme.sources import EmbeddedSource
 
 V4, V6 = ip_network("10.0.1.0/24"), ip_network("fd00:0:0:1::/64")
-ONE = NodeRecord("one", (IPv4Address("172.31.0.1"), IPv6Address("fd00:172::1")), (V4, V6), 1)
+THEN = "2026-01-02T03:04:05Z"
+ONE = NodeRecord(
+    "one",
+    (IPv4Address("172.31.0.1"), IPv6Address("fd00:172::1")),
+    NodeIpam((V4, V6)),
+    1,
+    created=THEN,
+)
 
 
 def node(name, number, *cidrs):
     return NodeRecord(
-        name, (IPv4Address(f"172.31.0.{number}"),), tuple(map(ip_network, cidrs)), number
+        name, (IPv4Address(f"172.31.0.{number}"),), NodeIpam(tuple(map(ip_network, cidrs))), number
     )
 
 
@@ -38,7 +45,7 @@ def test_a_node_comes_back_as_it_was_written(source):
 
 
 def test_two_nodes_with_one_network_are_named(source):
-    """The message has both nodes and the network; the one that claimed it stays."""
+    """The message has both nodes and the network; the one that is older stays."""
     source.nodes.write(node("a", 1, "10.0.1.0/24"))
     source.nodes.write(node("b", 2, "10.0.1.0/24"))
     source.nodes.write(node("c", 3, "10.0.2.0/24"))
@@ -46,8 +53,7 @@ def test_two_nodes_with_one_network_are_named(source):
     assert [record.name for record in read.records] == ["a", "c"]
     (problem,) = read.problems
     assert "nodes a and b both have 10.0.1.0/24: b is left out" in str(problem)
-    source.cidrs.claim(ip_network("10.0.1.0/24"), "b")
-    source.cidrs.claim(ip_network("10.0.2.0/24"), "c")
+    source.nodes.write(evolve(node("b", 2, "10.0.1.0/24"), created=THEN))
     read = source.nodes.read()
     assert [record.name for record in read.records] == ["b", "c"]
     assert "nodes b and a both have 10.0.1.0/24: a is left out" in str(read.problems[0])
@@ -78,7 +84,6 @@ def test_an_address_is_one_node_s(source):
 @pytest.mark.parametrize(
     ("spec", "annotations", "text"),
     [
-        ({}, {}, "InternalIP"),
         ({"addresses": [{"type": "InternalIP", "ip": "x"}]}, {}, "'x'"),
         ({"addresses": "x"}, {}, "$.spec.addresses"),
         (None, {"axoneme.dev/node-id": "many"}, "node-id"),
@@ -100,31 +105,6 @@ def test_a_wrong_node_is_named_and_disturbs_nothing(source, spec, annotations, t
     (problem,) = read.problems
     assert problem.file == str(path)
     assert text in problem.message
-
-
-def test_a_network_is_claimed_once(source):
-    """The second node hears which node has it; the first may ask again."""
-    source.cidrs.claim(V4, "one")
-    source.cidrs.claim(V4, "one")
-    assert source.cidrs.of_node("one") == (V4,)
-    with pytest.raises(StateError, match=r"node two cannot have 10.0.1.0/24: node one has claimed"):
-        source.cidrs.claim(V4, "two")
-    with pytest.raises(StateError, match=r"node two cannot have 10.0.0.0/16: .* 10.0.1.0/24"):
-        source.cidrs.claim(ip_network("10.0.0.0/16"), "two")
-    assert source.cidrs.of_node("two") == ()
-    source.cidrs.release("one")
-    source.cidrs.claim(V4, "two")
-    assert source.cidrs.owner(V4) == "two"
-
-
-def test_what_nobody_of_us_wrote_among_claims_is_nobody_s(source):
-    """Garbage of a network's name keeps the network from all, and disturbs no other."""
-    (source.state / "cidrs" / "10.0.1.0_24").write_text("garbage")
-    (source.state / "cidrs" / "notes.txt").write_text("garbage")
-    with pytest.raises(StateError, match="cannot have"):
-        source.cidrs.claim(V4, "one")
-    source.cidrs.claim(V6, "one")
-    assert source.cidrs.of_node("one") == (V6,)
 
 
 def test_a_node_keeps_its_number(source):
@@ -155,39 +135,79 @@ def test_a_node_has_one_agent(source):
 
 def _claim(arguments):
     state, name = arguments
-    source = EmbeddedSource(state)
-    parts = ip_network("10.0.0.0/20").subnets(new_prefix=24)
-    try:
-        network = source.cidrs.claim_any(parts, name, pool="10.0.0.0/20", size=16)
-    except PoolExhausted:
-        network = None
-    return network, source.node_ids.claim(name)
+    return EmbeddedSource(state).node_ids.claim(name)
 
 
-def test_racing_agents_claim_different_networks_and_numbers(source):
-    """Of 24 nodes that start at once 16 have a network, each its own, and all have a number."""
+def test_racing_agents_claim_different_numbers(source):
+    """Of 24 nodes that start at once all have a number of their own."""
     names = [(source.state, f"node-{i}") for i in range(24)]
     with ProcessPoolExecutor(4) as pool:
-        claimed = list(pool.map(_claim, names))
-    networks = [network for network, _ in claimed if network is not None]
-    assert len(networks) == len(set(networks)) == 16
-    assert {number for _, number in claimed} == set(range(1, 25))
+        assert set(pool.map(_claim, names)) == set(range(1, 25))
 
 
-def _claim_mixed(arguments):
-    state, name, prefix = arguments
-    source = EmbeddedSource(state)
-    parts = ip_network("10.0.0.0/20").subnets(new_prefix=prefix)
-    try:
-        return source.cidrs.claim_any(parts, name, pool="10.0.0.0/20", size=16)
-    except PoolExhausted:
-        return None
+def test_what_a_resource_says_of_addresses_comes_back(source):
+    """In the fields of CiliumNode: those that the operator fills, and those of the node."""
+    ipam = NodeIpam(
+        pod_cidrs=(V4,),
+        pool={ip_address("10.9.0.7"): "", ip_address("fd09::7"): "eni-1"},
+        requested=(PoolDemand("blue", 16, 8),),
+        allocated=(PoolPart("blue", (ip_network("10.8.0.0/27"), ip_network("fd08::/120"))),),
+        used={ip_address("10.9.0.7"): "shop/web"},
+        error="the pool blue is empty",
+    )
+    source.nodes.write(evolve(ONE, ipam=ipam))
+    assert source.nodes.read().get("one").ipam == ipam
+    resource = json.loads((source.nodes.directory / "one.json").read_bytes())
+    told = resource["spec"]["ipam"]
+    assert told["pools"]["requested"] == [
+        {"pool": "blue", "needed": {"ipv4-addrs": 16, "ipv6-addrs": 8}}
+    ]
+    assert told["pools"]["allocated"] == [{"pool": "blue", "cidrs": ["10.8.0.0/27", "fd08::/120"]}]
+    assert told["ipv6-pool"] == {"fd09::7": {"owner": "eni-1"}}
+    status = resource["status"]["ipam"]
+    assert status["used"] == {"10.9.0.7": {"owner": "shop/web"}}
+    assert status["operator-status"] == {"error": "the pool blue is empty"}
 
 
-def test_racing_agents_with_masks_that_differ_claim_nothing_in_common(source):
-    """While a configuration changes, nodes ask for networks of different sizes."""
-    asked = [(source.state, f"node-{i}", 23 + i % 3) for i in range(12)]
+def test_every_network_of_a_node_leads_to_it():
+    """Its podCIDRs, its parts of pools, and single addresses, joined where they can be."""
+    singles = [ip_address("10.9.0.0"), ip_address("10.9.0.1"), ip_address("fd09::7")]
+    ipam = NodeIpam(
+        pod_cidrs=(V4,),
+        pool=dict.fromkeys(singles, ""),
+        allocated=(PoolPart("blue", (ip_network("10.8.0.0/27"),)),),
+    )
+    assert NodeRecord("one", (), ipam).networks == (
+        V4,
+        ip_network("10.8.0.0/27"),
+        ip_network("10.9.0.0/31"),
+        ip_network("fd09::7/128"),
+    )
+
+
+def _grow(arguments):
+    state, number = arguments
+    added = ip_network(f"10.0.{number}.0/24")
+
+    def change(record):
+        return evolve(record, ipam=evolve(record.ipam, pod_cidrs=(*record.ipam.pod_cidrs, added)))
+
+    return EmbeddedSource(state).nodes.update("one", change) is not None
+
+
+def test_racing_writers_lose_nothing_of_each_other(source):
+    """Each changes the node as it is at that moment."""
+    source.nodes.write(evolve(ONE, ipam=NodeIpam()))
     with ProcessPoolExecutor(4) as pool:
-        networks = [n for n in pool.map(_claim_mixed, asked) if n is not None]
-    assert networks
-    assert not any(a.overlaps(b) for a in networks for b in networks if a is not b)
+        assert all(pool.map(_grow, [(source.state, number) for number in range(24)]))
+    (record,) = source.nodes.read().records
+    assert set(record.networks) == {ip_network(f"10.0.{number}.0/24") for number in range(24)}
+    assert record.created == THEN
+
+
+def test_a_node_that_is_not_there_is_not_updated(source):
+    """Nobody makes it by the way; nor is a wrong one replaced."""
+    assert source.nodes.update("nobody", lambda record: record) is None
+    (source.nodes.directory / "bad.json").write_text("{")
+    assert source.nodes.update("bad", lambda record: record) is None
+    assert source.nodes.update("../one", lambda record: record) is None

@@ -30,6 +30,7 @@ from .explaining import Explainer, SocketPeers
 from .findings import what_is_wrong
 from .following import Following
 from .identities import IdentityKeeper
+from .ipam import PodIpam
 from .kernel_settings import KernelSettings
 from .listing import listings
 from .metrics import Filling, LogCounter, MeasuredCni, Measures, exposition, serve_metrics
@@ -58,6 +59,7 @@ class Agent:
     engine: Engine
     cluster: Cluster
     pods: PodNetwork
+    ipam: PodIpam
     settings: KernelSettings
     measures: Measures
     notes: Notes
@@ -72,7 +74,9 @@ class Agent:
     def __attrs_post_init__(self) -> None:
         """Make what works on these parts."""
         datapath, notes, measures = self.engine.datapath, self.notes, self.measures
-        self.following = Following(self.cluster, self.pods, self.settings, measures, notes)
+        self.following = Following(
+            self.cluster, self.pods, self.ipam, self.settings, measures, notes
+        )
         self.filling = Filling(datapath, measures)
         self.collecting = Collecting(datapath, notes.note, measures.collected)
 
@@ -94,11 +98,14 @@ class Agent:
         source = EmbeddedSource(configured.state_dir)
         source.create()
         cluster = Cluster.open(engine, source)
-        pods, problems = open_pods(cluster)
+        pods, ipam, problems = open_pods(cluster)
         settings = KernelSettings(configured.run_dir, configured.uplinks)
         observing = Observing.open(cluster)
-        reloading = Reloading(config_path, engine, measures, notes, observing.configure, text)
-        agent = cls(engine, cluster, pods, settings, measures, notes, observing, reloading)
+        followers = [observing.configure, ipam.configure]
+        reloading = Reloading(
+            config_path, engine, measures, notes, ipam.objection, followers, text
+        )
+        agent = cls(engine, cluster, pods, ipam, settings, measures, notes, observing, reloading)
         notes.start = tuple(map(notes.note, problems))
         for problem in agent._not_enforcing():
             notes.note(problem)
@@ -194,6 +201,7 @@ class Agent:
             ("the links of pods", self.pods.repair),
             ("what the source says", self.following.look_again),
             ("pods that have gone", self._forget_vanished),
+            ("addresses of pods that have gone", self.ipam.heal),
             ("identities", IdentityKeeper(self.cluster).keep),
         ):
             reconcilers.add(Repair(name, repair))
@@ -202,7 +210,7 @@ class Agent:
     def _keep_settings(self) -> list[str]:
         own = (record.addresses for record in self.cluster.own_endpoints())
         versions = {address.version for addresses in own for address in addresses}
-        versions |= {network.version for network in self.cluster.member.record.pod_cidrs}
+        versions |= {network.version for network in self.cluster.record.networks}
         return self.settings.keep(self.pods.netlink, versions)
 
     def _forget_vanished(self) -> list[str]:
@@ -222,26 +230,24 @@ class Agent:
             self.following.note_problems()
 
 
-def open_pods(cluster: Cluster) -> tuple[PodNetwork, list[str]]:
+def open_pods(cluster: Cluster) -> tuple[PodNetwork, PodIpam, list[str]]:
     """The CNI of a node, with the addresses that its pods have had, and what is wrong with them."""
-    run_dir = cluster.engine.configuration.agent.run_dir
+    agent = cluster.engine.configuration.agent
+    run_dir = agent.run_dir
     run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     attachments, netlink = Attachments(run_dir / "attachments"), Netlink()
     for gone in forget_vanished(cluster, attachments, netlink):
         _log.warning("%s", gone)
-    owners = {str(r): r.addresses for r in cluster.own_endpoints()}
-    owners |= {one.owner: one.addresses for one in attachments.all()}
-    for one in attachments.all():
-        owners.pop(f"{one.namespace}/{one.name}", None)
-    problems = [*map(str, attachments.problems), *cluster.member.addresses.restore(owners)]
+    ipam = PodIpam.open(cluster, attachments)
+    problems = [*map(str, attachments.problems), *ipam.restore()]
     pods = PodNetwork(
         netlink=netlink,
         attachments=attachments,
-        addresses=cluster.member.addresses,
+        addresses=ipam,
         identities=cluster,
         endpoints=cluster,
         datapath=cluster,
         budget=cluster.engine.network.budget(),
-        node_addresses=cluster.member.record.addresses,
+        node_addresses=cluster.record.addresses,
     )
-    return pods, problems
+    return pods, ipam, problems

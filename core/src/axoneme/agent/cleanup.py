@@ -87,14 +87,18 @@ class Cleanup:
         for record in source.read().of_node(name):
             source.delete(record.namespace, record.name)
             removed.append(f"endpoint {record}")
-        if source.nodes.read().get(name) is not None or source.cidrs.of_node(name):
+        if source.nodes.read().get(name) is not None:
             removed.append(f"node {name}, its number and networks")
+        allocations = source.allocations(name)
+        if allocations.is_dir():
+            shutil.rmtree(allocations)
+            source.ipam_settings(name).unlink(missing_ok=True)
+            removed.append(f"what {name} knew of its pods' addresses")
         last_good = source.last_good(name)
         if last_good.is_dir():
             shutil.rmtree(last_good)
             removed.append(f"manifests of {name} as they were last")
         source.nodes.delete(name)
-        source.cidrs.release(name)
         source.node_ids.release(name)
         return removed
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from attrs import define, evolve, field
 
 from axoneme.datapath import Remote
+from axoneme.model import AddressRequest
 from axoneme.model.identity import Identity, Reserved
 from axoneme.model.labels import Labels, own_labels, pod_labels
 from axoneme.observe import Owner
@@ -23,17 +24,17 @@ from axoneme.sources.manifests import ManifestReader
 
 from .addresses import AddressBook
 from .endpoints import sync_endpoints
-from .membership import join_cluster
+from .membership import join_cluster, put_record
 from .policies import NodePolicies
 from .probes import EnginePods
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from axoneme.agent.engine import Engine
     from axoneme.agent.membership import Membership
     from axoneme.datapath import Drift
-    from axoneme.model import Endpoint
+    from axoneme.model import Address, Endpoint
     from axoneme.model.node import NodeRecord
     from axoneme.model.policy import NamedPort, Policy
     from axoneme.sources import EmbeddedSource
@@ -54,6 +55,8 @@ class Cluster:
     source: EmbeddedSource
     cluster_name: str
     member: Membership
+    #: This node, as its resource has it now.
+    record: NodeRecord
     policies: NodePolicies
     addresses: AddressBook
     reader: ManifestReader
@@ -64,6 +67,8 @@ class Cluster:
     _coming: dict[tuple[str, str], tuple[Labels, tuple[NamedPort, ...]]] = field(
         factory=dict, init=False
     )
+    #: What the ways to other nodes were made of.
+    _reached: tuple[object, ...] = field(default=(), init=False)
     _keys: set[tuple[str, str, str]] = field(factory=set, init=False)
     _last_id: int = field(default=0, init=False)
     _problems: dict[str, tuple[str, ...]] = field(factory=dict, init=False)
@@ -79,6 +84,7 @@ class Cluster:
             source,
             agent.cluster_name,
             member,
+            member.record,
             policies,
             AddressBook(engine, policies.ipcache, member.record),
             ManifestReader(agent.manifests_dir, source.last_good(member.record.name)),
@@ -91,7 +97,7 @@ class Cluster:
     @property
     def name(self) -> str:
         """The node's name."""
-        return self.member.record.name
+        return self.record.name
 
     @property
     def endpoints(self) -> Mapping[tuple[str, str], EndpointRecord]:
@@ -101,7 +107,7 @@ class Cluster:
     @property
     def nodes(self) -> tuple[NodeRecord, ...]:
         """All nodes, this one first."""
-        return self.member.record, *self.engine.network.others
+        return self.record, *self.engine.network.others
 
     @property
     def problems(self) -> list[str]:
@@ -123,12 +129,43 @@ class Cluster:
         """Make the ways to other nodes those of the source."""
         read = self.source.nodes.read()
         self._problems["nodes"] = tuple(map(str, read.problems))
-        own = self.member.record
-        others = tuple(record for record in read.records if record.name != own.name)
-        self.engine.network.update(own, others)
-        numbers = {address: node.id for node in others for address in node.addresses}
-        self.policies.ipcache.replace_nodes(numbers)
-        self._put_addresses()
+        self.record = read.get(self.name) or put_record(self.source, self.record)
+        others = tuple(record for record in read.records if record.name != self.name)
+        reached = tuple((n.name, n.addresses, n.networks, n.id) for n in (self.record, *others))
+        if reached != self._reached:
+            self._reached = reached
+            self.engine.network.update(self.record, others)
+            numbers = {address: node.id for node in others for address in node.addresses}
+            self.policies.ipcache.replace_nodes(numbers)
+            self._put_addresses()
+
+    def update_record(self, change: Callable[[NodeRecord], NodeRecord]) -> None:
+        """Change what this node's resource says of its pods' addresses, and put that in effect."""
+        before = self.record
+        self.record = self.source.nodes.update(self.name, change) or before
+        if self.record.networks != before.networks:
+            self.sync_nodes()
+
+    def address_request(
+        self,
+        namespace: str,
+        name: str,
+        labels: Mapping[str, str],
+        addresses: tuple[Address, ...] = (),
+    ) -> AddressRequest:
+        """What IPAM is to know of a pod; `labels` are what the runtime said beside."""
+        manifests = self.manifests
+        pod, space = manifests.pod(namespace, name), manifests.namespaces.get(namespace)
+        known = (namespace, name) in manifests.pods
+        return AddressRequest(
+            namespace,
+            name,
+            labels=pod.labels if known else labels,
+            annotations=pod.annotations,
+            namespace_labels=manifests.namespace_labels(namespace),
+            namespace_annotations=space.annotations if space is not None else {},
+            addresses=addresses,
+        )
 
     # Endpoints
 

@@ -109,7 +109,7 @@ class PodNetwork:
                     return result_of(made)
                 await self._remove(made)
             await self._remove_others(request)
-            attachment = self._begin(request)
+            attachment = await self._begin(request)
             try:
                 await self._make(attachment)
             except BaseException:
@@ -167,21 +167,22 @@ class PodNetwork:
 
     # What they are made of
 
-    def _begin(self, request: CniRequest) -> Attachment:
+    async def _begin(self, request: CniRequest) -> Attachment:
         """Find what the pod is to have, and write it down; nothing of it is there yet."""
+        owner, pod, labels = owner_of(request), pod_of(request), request.config.labels
         try:
-            addresses = self.addresses.allocate(owner_of(request))
+            addresses = await self.addresses.allocate(owner, pod, labels, request.addresses)
         except AxonemeError as error:
             raise CniError(Code.NO_ADDRESSES, str(error)) from error
         if not addresses:
             raise CniError(Code.NO_ADDRESSES, self.addresses.problem() or "there are no addresses")
         try:
-            identity = self.identities.of(*pod_of(request), request.config.labels)
+            identity = self.identities.of(*pod, labels)
             number = self.endpoints.new_id()
             attachment = attachment_of(request, number, addresses, identity, self.budget)
             self.attachments.put(attachment)
         except BaseException:
-            self.addresses.release(owner_of(request))
+            self.addresses.release(owner)
             raise
         return attachment
 

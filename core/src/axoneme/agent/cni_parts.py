@@ -12,10 +12,19 @@ if TYPE_CHECKING:
 
 
 class PodAddresses(Protocol):
-    """The node's pool of addresses."""
+    """The node's addresses."""
 
-    def allocate(self, owner: str) -> tuple[Address, ...]:
-        """Return an owner's addresses, the same ones when asked again; AxonemeError if none."""
+    async def allocate(
+        self,
+        owner: str,
+        pod: tuple[str, str],
+        labels: Mapping[str, str],
+        addresses: tuple[Address, ...],
+    ) -> tuple[Address, ...]:
+        """Return an owner's addresses, the same ones when asked again; AxonemeError if none.
+
+        `addresses` are those that it asks for.
+        """
         ...
 
     def release(self, owner: str) -> None:

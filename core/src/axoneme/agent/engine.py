@@ -122,12 +122,15 @@ class Engine:
         """Where this node's maps and links are pinned."""
         return self.datapath.pins.bpffs
 
-    def reconfigure(self, configuration: Configuration) -> Applied:
+    def reconfigure(
+        self, configuration: Configuration, objection: Callable[[], str] = str
+    ) -> Applied:
         """Put another configuration in effect by a hot swap.
 
         If a plugin that runs would be lost by it (its new knobs or its new version are refused),
-        nothing is swapped: the old datapath and the old configuration stay. A plugin that is new
-        and refused is rejected, and the rest is swapped.
+        nothing is swapped: the old datapath and the old configuration stay. So it is if
+        `objection`, which is asked while plugins have their new sections, returns a sentence. A
+        plugin that is new and refused is rejected, and the rest is swapped.
         """
         running = self._plugins_in_effect()
         change = self.host.reconfigure(configuration)
@@ -138,6 +141,11 @@ class Engine:
             reasons = {s.name: s.reason for s in self.host.plugins() if s.name in lost}
             self.host.reconfigure(self.configuration)
             return Applied(None, "; ".join(f"{n}: {reasons[n]}" for n in sorted(lost)))
+        refusal = objection()
+        if refusal:
+            assembly.close()
+            self.host.reconfigure(self.configuration)
+            return Applied(None, refusal)
         try:
             swap = self._commit(assembly)
         except DatapathError as error:

@@ -83,14 +83,13 @@ def _network(agent: Agent) -> Iterator[Finding]:
 
 
 def _addresses(agent: Agent) -> Iterator[Finding]:
-    for pool in agent.cluster.member.addresses.pools:
-        if pool.used >= pool.size * CROWDED:
-            text = f"{pool.used} of {pool.size} addresses are in use"
-            remedy = (
-                "remove pods of this node, or give nodes more with a smaller "
-                f"agent.cluster-pool-ipv{pool.network.version}-mask-size"
-            )
-            yield Finding(f"pool {pool.network}", text, remedy)
+    remedy = "remove pods of this node, or give it more: `axoneme ipam pools` shows what there is"
+    for one in agent.ipam.ledger.usage().networks:
+        if one.used >= one.size * CROWDED:
+            text = f"{one.used} of {one.size} addresses are in use"
+            yield Finding(f"pool {one.pool}, {one.network}", text, remedy)
+    for text in agent.ipam.problems:
+        yield Finding("addresses", text, remedy)
 
 
 def _maps(usage: Mapping[str, Usage]) -> Iterator[Finding]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from .cluster import Cluster
     from .cni import PodNetwork
+    from .ipam import PodIpam
     from .kernel_settings import KernelSettings
     from .metrics import Measures
     from .notes import Notes
@@ -33,6 +34,7 @@ class Following:
 
     cluster: Cluster
     pods: PodNetwork
+    ipam: PodIpam
     settings: KernelSettings
     measures: Measures
     notes: Notes
@@ -71,6 +73,7 @@ class Following:
         """
         self._sync_nodes()
         self.cluster.sync_manifests()
+        self.ipam.sync()
         self.cluster.sync_endpoints()
         self.note_problems()
 
@@ -87,6 +90,8 @@ class Following:
             self.cluster.sync_endpoints()
         elif _ENDPOINTS in changed:
             self.cluster.follow_endpoints()
+        if _NODES in changed or _MANIFESTS in changed:
+            self.ipam.sync()
         self.note_problems()
 
     def _sync_manifests(self) -> bool:

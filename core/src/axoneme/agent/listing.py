@@ -149,7 +149,7 @@ def list_nodes(cluster: Cluster) -> Iterator[Row]:
     """The nodes of the cluster, this one first, and how each is reached."""
     network = cluster.engine.network
     pods = Counter(record.node or cluster.name for record in cluster.endpoints.values())
-    yield _node(cluster.member.record, "this node", pods)
+    yield _node(cluster.record, "this node", pods)
     for node in sorted(network.others, key=lambda n: n.name):
         tunnel = network.tunnel_to(node)
         way = f"tunnel to {tunnel}" if tunnel else network.mode.value
@@ -161,7 +161,7 @@ def _node(node: NodeRecord, way: str, pods: Mapping[str, int]) -> Row:
         "name": node.name,
         "id": node.id,
         "addresses": [str(address) for address in node.addresses],
-        "pod-cidrs": [str(cidr) for cidr in node.pod_cidrs],
+        "pod-cidrs": [str(cidr) for cidr in node.networks],
         "way": way,
         "pods": pods.get(node.name, 0),
     }

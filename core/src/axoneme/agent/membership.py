@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A node's place in the cluster: name, number and addresses, and the networks of its pods."""
+"""A node's place in the cluster: its name, number and addresses."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ import socket
 from ipaddress import IPv6Address
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from axoneme.errors import AxonemeError
-from axoneme.ipam import ClusterPool, NodeAddresses
 from axoneme.model.node import NodeRecord
 from axoneme.net import Netlink
 
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
     from axoneme.config import AgentConfig
     from axoneme.model import Address
-    from axoneme.model.node import Network
     from axoneme.sources import EmbeddedSource
 
 
@@ -30,19 +28,17 @@ class Membership:
     """What the node claimed; `problems` says why something is not as the configuration wants it."""
 
     record: NodeRecord
-    addresses: NodeAddresses
     problems: tuple[str, ...] = ()
 
 
 def join_cluster(agent: AgentConfig, source: EmbeddedSource) -> Membership:
-    """Claim a number and networks for this node, and tell the others of it.
+    """Claim a number for this node, and tell the others of it.
 
-    A node without an address of its own is known to nobody else. What cannot be claimed is a
-    problem, and the node goes on with what it has: pods that run must not suffer.
+    What its resource says of its pods' addresses stays. What cannot be claimed is a problem, and
+    the node goes on with what it has: pods that run must not suffer.
     """
     name = agent.node_name or socket.gethostname().lower()
     problems: list[str] = []
-    networks: list[Network] = []
     number = 0
     if not source.nodes.hold(name):
         problems.append(f"another agent is node {name} already: give one of them another node-name")
@@ -50,24 +46,26 @@ def join_cluster(agent: AgentConfig, source: EmbeddedSource) -> Membership:
         number = source.node_ids.claim(name)
     except AxonemeError as error:
         problems.append(str(error))
-    for cidrs, mask_size in _pools(agent):
-        try:
-            networks.append(ClusterPool(cidrs, mask_size).claim(source.cidrs, name))
-        except (AxonemeError, ValueError) as error:
-            problems.append(str(error))
     addresses = agent.node_addresses or tuple(_uplink_addresses(agent.uplinks))
-    record = NodeRecord(name, addresses, tuple(networks), number, str(agent.run_dir / SOCKET))
-    if addresses:
-        source.nodes.write(record)
-    return Membership(record, NodeAddresses(networks), tuple(problems))
+    socket_path = str(agent.run_dir / SOCKET)
+    record = NodeRecord(name, addresses, id=number, agent=socket_path)
+    return Membership(put_record(source, record), tuple(problems))
 
 
-def _pools(agent: AgentConfig) -> Iterator[tuple[tuple[Network, ...], int]]:
-    """The pools that there are: their networks, and the mask of what a node gets."""
-    if agent.cluster_pool_ipv4_cidr:
-        yield agent.cluster_pool_ipv4_cidr, agent.cluster_pool_ipv4_mask_size
-    if agent.cluster_pool_ipv6_cidr:
-        yield agent.cluster_pool_ipv6_cidr, agent.cluster_pool_ipv6_mask_size
+def put_record(source: EmbeddedSource, own: NodeRecord) -> NodeRecord:
+    """Let a node's resource say what the node knows of itself; the resource then.
+
+    What it says of addresses of pods, and since when there is such a node, stays; what `own` says
+    of them is for a resource that is not there.
+    """
+    record = source.nodes.update(
+        own.name,
+        lambda old: evolve(old, addresses=own.addresses, id=own.id, agent=own.agent),
+    )
+    if record is None:
+        source.nodes.write(own)
+        record = source.nodes.read().get(own.name) or own
+    return record
 
 
 def _uplink_addresses(uplinks: tuple[str, ...]) -> Iterator[Address]:

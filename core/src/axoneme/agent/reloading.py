@@ -14,7 +14,7 @@ from axoneme.config import AgentConfig, Effect, read_config
 from axoneme.errors import AxonemeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from axoneme.sources.watcher import Watcher
@@ -30,13 +30,17 @@ _SETTLE_SECONDS: Final = 0.05
 
 @define
 class Reloading:
-    """Reads the configuration again; `applied` is called when another one is in effect."""
+    """Reads the configuration again, and lets those who have settings of it know.
+
+    `objection` is asked before another one is in effect: with a sentence, the old one stays.
+    """
 
     path: Path
     engine: Engine
     measures: Measures
     notes: Notes
-    applied: Callable[[], object]
+    objection: Callable[[], str]
+    followers: Sequence[Callable[[], object]]
     #: The text that was read last, whatever came of it.
     _text: bytes
     _came: str | AxonemeError = field(default="it is what the agent started with", init=False)
@@ -94,14 +98,15 @@ class Reloading:
         try:
             self._text = self.path.read_bytes()
             configuration = read_config(self.path, self.engine.host)
-            applied = self.engine.reconfigure(configuration)
+            applied = self.engine.reconfigure(configuration, self.objection)
             self.measures.swapped(applied, len(self.engine.datapath.endpoints))
         except (AxonemeError, OSError) as error:
             return self._refuse(f"the configuration is refused, the old one stays: {error}")
         except Exception:
             self._text = b""  # it is tried once more
             raise
-        self.applied()
+        for follow in self.followers:
+            follow()
         if applied.swap is None:
             text = f"the swap is refused, the old datapath stays: {applied.refusal}"
             return self._refuse(text)

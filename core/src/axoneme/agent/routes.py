@@ -44,7 +44,7 @@ class Plan:
 def _plan_own(own: NodeRecord) -> Plan:
     """Begin with this node: what is for a pod that it does not have goes nowhere else."""
     plan = Plan()
-    for cidr in own.pod_cidrs:
+    for cidr in own.networks:
         plan.add(own, KeptRoute(cidr, device=0))
     return plan
 
@@ -53,7 +53,7 @@ def plan_native(own: NodeRecord, others: Iterable[NodeRecord], netlink: Netlink)
     """Plan a route to each node's pods by its address, which must be on a link of ours."""
     plan = _plan_own(own)
     for node in others:
-        for cidr in node.pod_cidrs:
+        for cidr in node.networks:
             gateway = node.address(cidr.version)
             if gateway is None:
                 plan.problems.append(
@@ -91,7 +91,7 @@ def plan_tunnel(own: NodeRecord, others: Iterable[NodeRecord], device: int, mtu:
     """Plan a route to each node's pods through the tunnel device."""
     plan = _plan_own(own)
     for node in others:
-        for cidr in node.pod_cidrs:
+        for cidr in node.networks:
             source = own.address(cidr.version)
             plan.add(node, KeptRoute(cidr, device, source=source, mtu=mtu))
     return plan

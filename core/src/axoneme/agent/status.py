@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from axoneme.agent.agent import Agent
     from axoneme.agent.cluster import Cluster
     from axoneme.agent.engine import Engine
+    from axoneme.agent.ipam import PodIpam
     from axoneme.agent.node_network import NodeNetwork
     from axoneme.datapath import Datapath, Usage
 
@@ -34,7 +35,7 @@ def describe(agent: Agent) -> dict[str, Any]:
         "seconds": round(time.monotonic() - agent.started, 3),
         "config": str(agent.reloading.path),
         "kernel": os.uname().release,
-        "node": describe_node(agent.cluster),
+        "node": describe_node(agent.cluster, agent.ipam),
         "network": describe_network(agent.engine.network),
         "plugins": describe_plugins(agent.engine),
         "trunks": describe_trunks(datapath),
@@ -87,17 +88,23 @@ def describe_maps(usage: Mapping[str, Usage]) -> dict[str, dict[str, Any]]:
     }
 
 
-def describe_node(cluster: Cluster) -> dict[str, Any]:
+def describe_node(cluster: Cluster, ipam: PodIpam) -> dict[str, Any]:
     """What the cluster knows this node as, and the addresses that it gives to pods."""
-    record = cluster.member.record
+    record = cluster.record
     return {
         "name": record.name,
         "cluster": cluster.cluster_name,
         "id": record.id,
         "addresses": [str(address) for address in record.addresses],
         "pools": [
-            {"network": str(pool.network), "used": pool.used, "size": pool.size}
-            for pool in cluster.member.addresses.pools
+            {
+                "pool": one.pool,
+                "network": str(one.network),
+                "used": one.used,
+                "resting": one.resting,
+                "size": one.size,
+            }
+            for one in ipam.ledger.usage().networks
         ],
     }
 

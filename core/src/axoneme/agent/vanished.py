@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def forget_vanished(cluster: Cluster, attachments: Attachments, netlink: Netlink) -> list[str]:
-    """Remove this node's endpoints whose pods are gone, and free their addresses; a sentence each.
+    """Remove this node's endpoints whose pods are gone, ; a sentence each.
 
     An ADD or a DEL that is under way has an attachment, and is left to itself.
     """
@@ -37,10 +37,9 @@ def forget_vanished(cluster: Cluster, attachments: Attachments, netlink: Netlink
         if record.ifname not in present:
             cluster.detach(record.id)
             cluster.delete(record.namespace, record.name)
-            cluster.member.addresses.release(str(record))
             addresses = " and ".join(map(str, record.addresses))
             found.append(
                 f"endpoint {record}: its device {record.ifname} is gone and no attachment speaks "
-                f"of it; {addresses} can be given again"
+                f"of it; {addresses} will be free for others, unless the pod comes back"
             )
     return found

@@ -5,17 +5,14 @@ from __future__ import annotations
 
 import re
 from enum import Enum
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network  # noqa: TC003 - read at run time
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 from attrs.validators import optional
 
+from axoneme.config.durations import span
 from axoneme.defaults import RUN_DIR
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _NODE_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _DEVICE = re.compile(r"[^/:\s]{1,15}")
@@ -103,14 +100,6 @@ def _kept(_: object, __: object, value: int) -> None:
         raise ValueError(f"must be 0 to {_MOST_KEPT}, not {value}")
 
 
-def _mask(longest: int) -> Callable[[object, object, int], None]:
-    def check(_: object, __: object, value: int) -> None:
-        if not 1 <= value <= longest:
-            raise ValueError(f"must be 1 to {longest}, not {value}")
-
-    return check
-
-
 def _serve_addr(_: object, __: object, value: str) -> None:
     host, colon, port = value.rpartition(":")
     if not value or (colon and port.isdecimal() and 1 <= int(port) <= _U16 and _is_host(host)):
@@ -142,9 +131,11 @@ class AgentConfig:
 
     `node-name` is what the cluster calls the node (the host's name if it is ""), and
     `node-addresses` are those by which the others reach it (those of its uplinks if there are
-    none). Each node takes a network for its pods out of `cluster-pool-ipv4-cidr`, as wide as
-    `cluster-pool-ipv4-mask-size` says, and the same for IPv6; without a pool the node makes no
-    pods. `manifests-dir` has policies, pods' and namespaces' labels as YAML.
+    none). `manifests-dir` has policies, pods, namespaces and pools of addresses as YAML.
+
+    Which addresses pods get is said by the plugin for that, as `ipam`. One that was released rests
+    for `address-quarantine`, since others may still know the pod that had it; one whose pod is gone
+    without a word is free after `address-expiration`, for others than the same pod.
 
     `bpf-map-dynamic-size-ratio` is the part of the machine's memory for the maps whose need grows
     with it. `prometheus-serve-addr` is where metrics are served by HTTP, such as ":9962" on all
@@ -167,22 +158,8 @@ class AgentConfig:
     cluster_name: str = field(default="default", metadata={"aliases": ("cluster.name",)})
     node_name: str = field(default="", validator=_label)
     node_addresses: tuple[IPv4Address | IPv6Address, ...] = ()
-    cluster_pool_ipv4_cidr: tuple[IPv4Network, ...] = field(
-        default=(), metadata={"aliases": ("ipam.operator.clusterPoolIPv4PodCIDRList",)}
-    )
-    cluster_pool_ipv4_mask_size: int = field(
-        default=24,
-        validator=_mask(30),
-        metadata={"aliases": ("ipam.operator.clusterPoolIPv4MaskSize",)},
-    )
-    cluster_pool_ipv6_cidr: tuple[IPv6Network, ...] = field(
-        default=(), metadata={"aliases": ("ipam.operator.clusterPoolIPv6PodCIDRList",)}
-    )
-    cluster_pool_ipv6_mask_size: int = field(
-        default=120,
-        validator=_mask(126),
-        metadata={"aliases": ("ipam.operator.clusterPoolIPv6MaskSize",)},
-    )
+    address_quarantine: int | str = field(default="30s", validator=span, metadata=_FOLLOWED)
+    address_expiration: int | str = field(default="10m", validator=span, metadata=_FOLLOWED)
     routing_mode: RoutingMode = field(
         default=RoutingMode.NATIVE, metadata={"aliases": ("routingMode",)}
     )

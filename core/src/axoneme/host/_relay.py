@@ -3,8 +3,8 @@
 
 A hook's specification says what one plugin takes and returns; here is what the caller passes
 and gets. The host adds `config`. What core itself does with a plugin's life, axoneme_config
-and axoneme_stop, is not called from here; nor are axoneme_explain, which only the plugin whose lane
-it is is asked, and the hooks of IPAM, which one plugin answers: `PluginHost.call` does that.
+and axoneme_stop, is not called from here; nor is axoneme_explain, which only the plugin whose lane
+it is is asked, by `PluginHost.call`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,18 @@ if TYPE_CHECKING:
 
     from axoneme.datapath import Datapath
     from axoneme.datapath.loaders import Loader
-    from axoneme.model import Endpoint, PluginObject
+    from axoneme.model import (
+        AddressPool,
+        AddressRequest,
+        AddressUsage,
+        AssignmentPlan,
+        Endpoint,
+        IpamCluster,
+        IpamNode,
+        NodeIpam,
+        PluginObject,
+        PoolChoice,
+    )
 
 
 @final
@@ -59,3 +70,23 @@ class Hooks:
     def axoneme_metrics(self, *, datapath: Datapath) -> dict[str, tuple[Metric, ...]]:
         """Return each plugin's metric families."""
         return self._fan_out("axoneme_metrics", datapath=datapath)
+
+    def axoneme_address_pools(self, *, node: IpamNode) -> dict[str, tuple[AddressPool, ...]]:
+        """Return each plugin's pools of addresses for a node."""
+        return self._fan_out("axoneme_address_pools", node=node)
+
+    def axoneme_choose_pools(
+        self, *, pod: AddressRequest, node: IpamNode
+    ) -> dict[str, PoolChoice | None]:
+        """Return each plugin's choice of pools for a pod."""
+        return self._fan_out("axoneme_choose_pools", pod=pod, node=node)
+
+    def axoneme_node_ipam(
+        self, *, node: IpamNode, usage: AddressUsage
+    ) -> dict[str, NodeIpam | None]:
+        """Return what each plugin has a node's resource say of its addresses."""
+        return self._fan_out("axoneme_node_ipam", node=node, usage=usage)
+
+    def axoneme_assign_networks(self, *, cluster: IpamCluster) -> dict[str, AssignmentPlan | None]:
+        """Return each plugin's plan of which networks nodes get."""
+        return self._fan_out("axoneme_assign_networks", cluster=cluster)

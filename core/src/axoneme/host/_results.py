@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from axoneme.model import (
     AddressPool,
@@ -15,6 +15,9 @@ from axoneme.model import (
     PluginObject,
     PoolChoice,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def settled(hook: str, result: Any) -> Any:
@@ -55,7 +58,7 @@ def _metric() -> type:
 
 
 #: What each item of an answer is, and what an answer is that has no items.
-_ITEMS = {
+_ITEMS: dict[str, Callable[[], type]] = {
     "axoneme_address_pools": lambda: AddressPool,
     "axoneme_explain": lambda: Lookup,
     "axoneme_metrics": _metric,

@@ -94,8 +94,8 @@ def _configure(lab: Lab, node: LabNode, settings: Settings) -> None:
 def _lead_back(lab: Lab, nodes: tuple[LabNode, ...]) -> None:
     """Let the outside answer pods, whose networks the agents have taken by now."""
     by_name = {node.name: node for node in nodes}
-    records = NodeFiles(lab.state / "nodes", lambda _: None).read().records
-    ways = [(cidr, by_name[record.name]) for record in records for cidr in record.pod_cidrs]
+    records = NodeFiles(lab.state / "nodes").read().records
+    ways = [(cidr, by_name[record.name]) for record in records for cidr in record.networks]
     lead_back(lab.outside, ways)
 
 

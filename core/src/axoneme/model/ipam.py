@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
-from axoneme.model.selector import Selector
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from axoneme.model.address import Address
     from axoneme.model.node import Network, NodeRecord
+    from axoneme.model.selector import Selector
 
 #: The pool of pods that name none.
 DEFAULT_POOL = "default"

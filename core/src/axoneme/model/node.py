@@ -4,11 +4,10 @@
 from __future__ import annotations
 
 from functools import cached_property
-from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
-from itertools import groupby
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 from typing import TYPE_CHECKING, TypeAlias
 
-from attrs import frozen
+from attrs import field, frozen
 
 from axoneme.model.ipam import NodeIpam
 
@@ -29,7 +28,7 @@ class NodeRecord:
 
     name: str
     addresses: tuple[Address, ...]
-    ipam: NodeIpam = NodeIpam()
+    ipam: NodeIpam = field(factory=NodeIpam)
     id: int = 0
     agent: str = ""
     created: str = ""
@@ -43,9 +42,9 @@ class NodeRecord:
         """All networks of its pods: who sends to them must send to this node."""
         parts = (network for part in self.ipam.allocated for network in part.networks)
         found = dict.fromkeys((*self.ipam.pod_cidrs, *parts))
-        singles = sorted(self.ipam.pool, key=lambda a: (a.version, a))
-        for _, addresses in groupby(singles, key=lambda a: a.version):
-            found |= dict.fromkeys(collapse_addresses(map(ip_network, addresses)))
+        fours = (IPv4Network(a) for a in self.ipam.pool if a.version == 4)
+        sixes = (IPv6Network(a) for a in self.ipam.pool if a.version == 6)
+        found |= dict.fromkeys(collapse_addresses(fours)) | dict.fromkeys(collapse_addresses(sixes))
         return tuple(found)
 
     def address(self, version: int) -> Address | None:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from axoneme.sources.claims import CidrClaims, NodeIds
+from axoneme.sources.claims import NodeIds
 from axoneme.sources.embedded import EmbeddedSource
 from axoneme.sources.endpoints import EndpointFiles, EndpointRecord, EndpointsRead
 from axoneme.sources.identities import IdentitiesRead, IdentityFiles
@@ -11,7 +11,6 @@ from axoneme.sources.nodes import NodeFiles, NodesRead
 from axoneme.sources.watcher import Watcher
 
 __all__ = [
-    "CidrClaims",
     "EmbeddedSource",
     "EndpointFiles",
     "EndpointRecord",

@@ -2,10 +2,10 @@
 """The embedded source: a directory of files, shared by the agents of a machine. No server.
 
 state/nodes/<name>.json                   nodes, and which networks their pods have
+state/ipam/<node>/<address>               what a node has given to its pods, see `axoneme.ipam`
 state/endpoints/<namespace>.<name>.json   endpoints of all nodes
 state/identities/<number>.json            identities, found by their labels in by-labels/;
                                           freed/ has numbers that are given to nobody for a while
-state/cidrs/<network>_<length>            claims of networks, each a link to its node
 state/node-ids/<number>                   claims of numbers of nodes
 state/last-good/<node>/                   manifests as they were when the node could read them last
 """
@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from axoneme.sources._files import remove_forgotten_drafts
-from axoneme.sources.claims import CidrClaims, NodeIds
+from axoneme.sources.claims import NodeIds
 from axoneme.sources.endpoints import EndpointFiles
 from axoneme.sources.identities import IdentityFiles
 from axoneme.sources.nodes import NodeFiles
@@ -33,11 +33,18 @@ class EmbeddedSource:
         self.state = state
         #: The directory in which endpoints are.
         self.endpoints = state / "endpoints"
-        self.cidrs = CidrClaims(state / "cidrs")
         self.node_ids = NodeIds(state / "node-ids")
-        self.nodes = NodeFiles(state / "nodes", self.cidrs.owner)
+        self.nodes = NodeFiles(state / "nodes")
         self.identities = IdentityFiles(state / "identities")
         self._endpoint_files = EndpointFiles(self.endpoints)
+
+    def allocations(self, node: str) -> Path:
+        """Where a node keeps which address it has given to whom."""
+        return self.state / "ipam" / node
+
+    def ipam_settings(self, node: str) -> Path:
+        """Where a node keeps under which settings it gave addresses last."""
+        return self.state / "ipam" / f"{node}.settings"
 
     def last_good(self, node: str) -> Path:
         """Where a node keeps manifests as they were when it could read them last."""
@@ -50,7 +57,6 @@ class EmbeddedSource:
             self.nodes.directory,
             self.identities.by_labels,
             self.identities.freed,
-            self.state / "cidrs",
             self.state / "node-ids",
         ):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -168,8 +168,6 @@ def _decode(path: Path, data: bytes) -> NodeRecord:
     if path.stem != metadata.name:
         raise ValueError(f"is the file of {path.stem}, and speaks of {metadata.name}")
     addresses = [parse_address(a.ip) for a in spec.addresses if a.type == _INTERNAL]
-    if not addresses:
-        raise ValueError(f"spec.addresses has none of type {_INTERNAL}")
     return NodeRecord(
         metadata.name,
         tuple(dict.fromkeys(addresses)),

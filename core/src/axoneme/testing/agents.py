@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from typing import TYPE_CHECKING, Any, Self
@@ -14,10 +15,11 @@ from axoneme.testing._worker import KitError
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
     from types import TracebackType
 
+    from axoneme.model import Network
     from axoneme.testing.nodes import Node
     from axoneme.testing.pods import Pod
 
@@ -32,19 +34,49 @@ class AgentProcess:
         self.node = node
         self.config = directory / "axoneme.toml"
         self.run_dir = directory / "run"
+        self.manifests = directory / "manifests"
+        self.manifests.mkdir(exist_ok=True)
         self.source = EmbeddedSource(directory / "state")
         self.source.create()
         self.process: subprocess.Popen[bytes] | None = None
 
-    def configure(self, plugins: Sequence[str] = (), sections: str = "") -> None:
-        """Write the configuration in one step; a running agent notices."""
-        names = ", ".join(f'"{name}"' for name in plugins)
+    def configure(
+        self,
+        plugins: Sequence[str] = (),
+        sections: str = "",
+        *,
+        networks: Iterable[Network] = (),
+        name: str = "one",
+    ) -> None:
+        """Write the configuration in one step; a running agent notices.
+
+        With `networks` the node is called `name`, and gives addresses of them to its pods, as a
+        manifest of Kubernetes says.
+        """
+        if networks:
+            self.write_node(name, networks)
+            plugins = [*plugins, "ipam"]
+            sections = f'node-name = "{name}"\n{sections}\n[ipam]\nmode = "kubernetes"\n'
+        directories = {
+            "state-dir": self.source.endpoints.parent,
+            "run-dir": self.run_dir,
+            "manifests-dir": self.manifests,
+        }
+        lines = [f'{key} = "{path}"\n' for key, path in directories.items()]
         draft = self.config.with_suffix(".new")
         draft.write_text(
-            f"[agent]\nplugins = [{names}]\nbpf-map-dynamic-size-ratio = 0.0\n"
-            f'state-dir = "{self.source.endpoints.parent}"\nrun-dir = "{self.run_dir}"\n{sections}'
+            f"[agent]\nplugins = {json.dumps(list(plugins))}\nbpf-map-dynamic-size-ratio = 0.0\n"
+            f"{''.join(lines)}{sections}"
         )
         draft.replace(self.config)
+
+    def write_node(self, name: str, networks: Iterable[Network]) -> None:
+        """Write the manifest of a node, with the networks of its pods."""
+        spec = {"podCIDRs": [str(network) for network in networks]}
+        node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}, "spec": spec}
+        draft = self.manifests / ".node.json"
+        draft.write_text(json.dumps(node))
+        draft.replace(self.manifests / "node.json")
 
     def start(self) -> Self:
         """Start the process, and wait until it answers."""

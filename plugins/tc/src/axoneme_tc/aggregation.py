@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from axoneme.config.durations import parse_duration
 from axoneme.datapath.clock import units
 
 from .config import Aggregation, TcpFlag
-from .durations import parse_duration
 
 if TYPE_CHECKING:
     from .config import TcConfig

@@ -7,7 +7,9 @@ from enum import Enum
 
 from attrs import field, fields, frozen
 
-from .durations import duration, entries, lease, parse_duration, u32
+from axoneme.config.durations import duration, parse_duration
+
+from .validators import entries, lease, u32
 
 
 class Aggregation(Enum):

@@ -7,11 +7,11 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from axoneme import PluginObject, hookimpl
+from axoneme.config.durations import parse_duration
 from axoneme.datapath.clock import units
 
 from .aggregation import trace_knobs
 from .config import TcConfig
-from .durations import parse_duration
 from .lookups import lookups
 from .remembering import recall_knobs, recalls
 

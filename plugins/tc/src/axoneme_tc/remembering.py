@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from axoneme.config.durations import parse_duration
 from axoneme.datapath.clock import jiffies
 
 from .aggregation import trace_knobs
 from .config import Aggregation
-from .durations import parse_duration
 
 if TYPE_CHECKING:
     from .config import TcConfig

@@ -180,7 +180,7 @@ class Follower:
         if tunnel is None:
             return Passage(Outcome.LOST, f"ipcache knows no node behind {ends(packet)[1]}")
         end = self.ends.of(tunnel.node)
-        own = self.cluster.member.record.address(tunnel.node.version)
+        own = self.cluster.record.address(tunnel.node.version)
         if not end.node:
             return Passage(Outcome.LOST, f"it is encapsulated to {tunnel.node}, which is no node")
         parcel = Parcel(Entrance.OVERLAY, packet, "", own, tunnel.identity)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from axoneme.agent.agent import Agent
     from axoneme.agent.cluster import Cluster
+    from axoneme.agent.ipam import PodIpam
     from axoneme.datapath import Datapath, Usage
 
 _Samples: TypeAlias = "Iterable[tuple[tuple[str, ...], Any]]"
@@ -63,6 +64,7 @@ class _Collector:
             _programs(agent),
             _maps(agent.filling.usage),
             _cluster(agent.cluster),
+            _addresses(agent.ipam),
             agent.measures.families(),
         )
         for part in parts:
@@ -157,10 +159,20 @@ def _cluster(cluster: Cluster) -> Iterator[tuple[str, _Samples]]:
         "cilium_policy_endpoint_enforcement_status",
         [((kind,), enforced[kind]) for kind in kinds],
     )
-    pools = cluster.member.addresses.pools
-    yield "cilium_ipam_capacity", [((f"ipv{p.network.version}",), p.size) for p in pools]
-    yield "cilium_ip_addresses", [((f"ipv{p.network.version}",), p.used) for p in pools]
     yield "axoneme_nodes", [((), 1 + len(cluster.engine.network.others))]
+
+
+def _addresses(ipam: PodIpam) -> Iterator[tuple[str, _Samples]]:
+    networks = ipam.ledger.usage().networks
+    yield "cilium_ipam_capacity", _by_family((n.network.version, n.size) for n in networks)
+    yield "cilium_ip_addresses", _by_family((n.network.version, n.used) for n in networks)
+
+
+def _by_family(numbers: Iterable[tuple[int, int]]) -> _Samples:
+    sums: Counter[int] = Counter()
+    for version, number in numbers:
+        sums[version] += number
+    return [((f"ipv{version}",), number) for version, number in sorted(sums.items())]
 
 
 def _enforcement(cluster: Cluster, identity: int) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import pytest
 
+from axoneme.config.durations import parse_duration
 from axoneme.datapath.clock import units
 from axoneme_tc.config import TcConfig
-from axoneme_tc.durations import parse_duration
 from axoneme_tc.plugin import axoneme_objects
 
 

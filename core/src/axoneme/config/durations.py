@@ -11,9 +11,8 @@ if TYPE_CHECKING:
 
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_LEAST, _MOST = 1, 366 * 86400
-_LEAST_LEASE = 0.01  # seconds: below, the coarse clock has too few ticks
-_U32 = 0xFFFFFFFF
+#: Seconds that a setting may have.
+LEAST_DURATION, LONGEST_DURATION = 1, 366 * 86400
 
 
 def parse_duration(value: int | str) -> float:
@@ -34,23 +33,11 @@ def parse_duration(value: int | str) -> float:
 
 def duration(_: object, __: Attribute[Any], value: int | str) -> None:
     """Validate a setting that is a span of time."""
-    if not _LEAST <= parse_duration(value) <= _MOST:
+    if not LEAST_DURATION <= parse_duration(value) <= LONGEST_DURATION:
         raise ValueError(f"must be from 1 second to 366 days, not {value!r}")
 
 
-def lease(_: object, __: Attribute[Any], value: int | str) -> None:
-    """Validate a setting that is a span of time in which something is taken for granted."""
-    if not _LEAST_LEASE <= parse_duration(value) <= _MOST:
-        raise ValueError(f"must be from 10 milliseconds to 366 days, not {value!r}")
-
-
-def u32(_: object, __: Attribute[Any], value: int) -> None:
-    """Validate a setting that is a number of packets."""
-    if not 0 <= value <= _U32:
-        raise ValueError(f"must be 0 to {_U32}, not {value}")
-
-
-def entries(_: object, __: Attribute[Any], value: int) -> None:
-    """Validate a setting that is the size of a map."""
-    if not 1 <= value <= _U32:
-        raise ValueError(f"must be 1 to {_U32}, not {value}")
+def span(_: object, __: Attribute[Any], value: int | str) -> None:
+    """Validate a setting that is a span of time, which may be none at all."""
+    if not 0 <= parse_duration(value) <= LONGEST_DURATION:
+        raise ValueError(f"must be from nothing to 366 days, not {value!r}")
