@@ -26,7 +26,7 @@ from axoneme.hookspecs import SPECIFICATIONS
 from axoneme_sdk.declarations import Declarations
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from _markdown import Blocks
 
@@ -63,6 +63,11 @@ class Plugin:
         """Its objects, by name."""
         for path in sorted(self.directory.glob("src/*/bpf/*.bpf.o")):
             yield path.name.removesuffix(".bpf.o"), Declarations.read(path.read_bytes())
+
+    def parts(self) -> dict[str, Callable[[], Blocks]]:
+        """The generated parts of its README."""
+        has_objects = any(self.directory.glob("src/*/bpf/*.bpf.c"))
+        return {"settings": self.settings} | ({"objects": self.objects} if has_objects else {})
 
     def objects(self) -> Blocks:
         """What its objects put into which trunks."""

@@ -33,10 +33,7 @@ _BEGIN, _END = "<!-- begin {} -->\n", "<!-- end {} -->\n"
 def pages() -> dict[Path, dict[str, Callable[[], Blocks]]]:
     """Every page with generated parts; READMEs first, since another page copies from them."""
     reference = ROOT / "docs" / "reference"
-    plugins = {
-        plugin.readme: {"settings": plugin.settings, "objects": plugin.objects}
-        for plugin in _python.plugins(ROOT)
-    }
+    plugins = {plugin.readme: plugin.parts() for plugin in _python.plugins(ROOT)}
     return plugins | {
         ROOT / "README.md": pictures(),
         reference / "datapath-abi.md": _datapath.abi(),
