@@ -15,12 +15,12 @@ PACKAGES := ca-certificates clang clang-format curl gcc iperf3 iproute2 iputils-
 EXAMPLES := $(patsubst %/pyproject.toml,./%,$(wildcard examples/*/pyproject.toml))
 # Headers and trunks are full of tables, which are aligned by hand.
 C_SOURCES = $(shell git ls-files 'plugins/*.bpf.c' 'core/csrc/*.c')
-TYPED    := core/src sdk/src plugins/tc/src tests/kernels
+TYPED    := core/src sdk/src plugins/ipam/src plugins/tc/src tests/kernels
 # What runs on every kernel: packets through loaded programs, and attaching. What asks Python alone,
 # as which rows it writes and in what order it links, or tries hundreds of examples, takes too long
 # there and proves nothing more; races need a second CPU.
 HOST_ONLY := %_properties.py %_model.py %_settings.py %_order.py %_race.py %/test_durations.py \
-	%/test_policy_maps.py
+	%/test_policy_maps.py plugins/ipam/%
 ON_KERNELS := $(filter-out $(HOST_ONLY),$(wildcard tests/packets/test_*.py \
 	tests/system/test_attach*.py plugins/*/tests/test_*.py)) examples
 RESULTS  := build/results
@@ -100,4 +100,5 @@ docs: setup ## write the generated parts of docs/reference
 clean: $(UV) ## remove what was built, and build the objects again
 	git clean -qxdf --exclude $(VENV)
 	$(UV) sync -q --python $(PYTHON) --all-packages --inexact --reinstall-package axoneme \
-		--reinstall-package axoneme-sdk --reinstall-package axoneme-tc
+		--reinstall-package axoneme-ipam --reinstall-package axoneme-sdk \
+		--reinstall-package axoneme-tc

@@ -18,7 +18,16 @@ _OWNERS = {
     "clustermesh": ("clustermesh", "cluster.id", "cluster-id"),
     "encryption": ("encryption", "enable-wireguard", "enable-ipsec"),
     "hubble": ("hubble", "enable-hubble", "hubble-metrics", "hubble-listen-address"),
-    "ipam": ("ipam",),
+    "ipam": (
+        "ipam",
+        "cluster-pool-ipv4-cidr",
+        "cluster-pool-ipv4-mask-size",
+        "cluster-pool-ipv6-cidr",
+        "cluster-pool-ipv6-mask-size",
+        "ipamMultiPoolPreAllocation",
+        "ipam-multi-pool-pre-allocation",
+        "ipam-default-ip-pool",
+    ),
     "l7": ("l7Proxy", "enable-l7-proxy", "envoy"),
     "sockops": ("socketLB", "kubeProxyReplacement", "kube-proxy-replacement", "bpf-lb-sock"),
     "tc": (
