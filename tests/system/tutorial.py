@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING
 from attrs import define, field, frozen
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tests.system.author import Author
 
 RUN, FAILS, PRINTS = "run", "run, and it fails", "prints"
@@ -42,6 +44,18 @@ class Block:
 def blocks(page: Path) -> list[Block]:
     """The blocks of a page."""
     return [Block(*found) for found in _FENCE.findall(page.read_text())]
+
+
+def files(page: Iterable[Block]) -> dict[str, str]:
+    """What files there are for who writes all that blocks show, by their paths."""
+    written: dict[str, str] = {}
+    for block in page:
+        path = block.title.removesuffix(_CONTINUED)
+        if path != block.title:
+            written[path] += _GAPS[block.language] + block.text
+        elif path not in (RUN, FAILS, PRINTS):
+            written[path] = block.text
+    return written
 
 
 @define
