@@ -24,6 +24,7 @@ from axoneme.model.ipam import (
     PoolDemand,
     PoolPart,
     PoolState,
+    StrandedNetwork,
 )
 from axoneme.model.labels import Labels, pod_labels
 from axoneme.model.lookup import Lookup
@@ -71,6 +72,7 @@ __all__ = [
     "Rule",
     "RuleSet",
     "Selector",
+    "StrandedNetwork",
     "pack_address",
     "parse_ports",
     "pod_labels",

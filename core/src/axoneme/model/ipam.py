@@ -240,10 +240,15 @@ class IpamNode:
 
 @frozen
 class IpamCluster:
-    """All nodes and the cluster's pools, as the operator sees them."""
+    """All nodes and the cluster's pools, as the operator sees them.
+
+    `taken` are networks beside those of `nodes` that no node may get: some node has them whose
+    resource says something wrong.
+    """
 
     nodes: tuple[NodeRecord, ...] = ()
     pools: Mapping[str, PodIPPool] = field(factory=dict, converter=_frozen)
+    taken: tuple[Network, ...] = ()
 
 
 @frozen
@@ -271,13 +276,28 @@ class PoolState:
 
 
 @frozen
+class StrandedNetwork:
+    """A network that a node has and its pool would not give: the node keeps it.
+
+    `why` completes the sentence "node one has 10.0.1.0/24 of pool default, which ...".
+    """
+
+    node: str
+    network: Network
+    why: str
+    pool: str = DEFAULT_POOL
+
+
+@frozen
 class AssignmentPlan:
     """What the operator is to do: networks for nodes, and why some get none.
 
-    `errors` are by node, for its own resource; `problems` are the cluster's, for people.
+    `errors` are by node, for its own resource; `problems` are the cluster's, for people. Of what
+    is `stranded` core says which pods have addresses in it.
     """
 
     assignments: tuple[Assignment, ...] = ()
     errors: Mapping[str, str] = field(factory=dict, converter=_frozen)
     problems: tuple[str, ...] = ()
     pools: tuple[PoolState, ...] = ()
+    stranded: tuple[StrandedNetwork, ...] = ()

@@ -30,6 +30,9 @@ _DRAFT = re.compile(r"\..+\.\d+\.\d+")
 _LONGEST_NAME = 253
 _LONGEST_STEM = 200
 _KEPT_OF_STEM = 150
+#: Seconds in which whoever changes a file comes to the end, and between two looks whether it has.
+_PATIENCE = 2.0
+_PAUSE = 0.002
 
 _drafts = itertools.count()
 
@@ -51,21 +54,30 @@ def claim_file(path: Path, data: bytes) -> bool:
 
     Raises StateError if it cannot be written.
     """
-    with _writing(path), _draft(path, data) as draft:
+    with _writing(path):
+        draft, _ = _draft(path, data)
         try:
             os.link(draft, path)
         except FileExistsError:
             return False
+        finally:
+            os.unlink(draft)  # noqa: PTH108 - see _draft
         return True
 
 
-def replace_file(path: Path, data: bytes) -> None:
-    """Make or replace a file in one step.
+def replace_file(path: Path, data: bytes) -> os.stat_result:
+    """Make or replace a file in one step; by what it returns the file is told from others.
 
     Raises StateError if it cannot be written.
     """
-    with _writing(path), _draft(path, data) as draft:
-        draft.replace(path)
+    with _writing(path):
+        draft, status = _draft(path, data)
+        try:
+            os.rename(draft, path)  # noqa: PTH104 - see _draft
+        except OSError:
+            os.unlink(draft)  # noqa: PTH108 - see _draft
+            raise
+        return status
 
 
 def claim_symlink(path: Path, target: str) -> bool:
@@ -100,12 +112,15 @@ def try_lock(path: Path) -> int | None:
 def locked(path: Path) -> Iterator[None]:
     """Have nobody else in here, for as long as it takes to read and write one file.
 
-    Raises StateError if the file that is there for that cannot be made.
+    Raises StateError if the file that is there for that cannot be made, or somebody keeps it.
     """
-    with _writing(path):
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    end = time.monotonic() + _PATIENCE
+    while (descriptor := try_lock(path)) is None:
+        if time.monotonic() > end:
+            text = f"another process has had it locked for {_PATIENCE:.0f} s: see if it is stopped"
+            raise StateError(text, file=str(path))
+        time.sleep(_PAUSE)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)
@@ -119,22 +134,26 @@ def _writing(path: Path) -> Iterator[None]:
         raise StateError(f"cannot be written: {error.strerror}", file=str(path)) from error
 
 
-@contextmanager
-def _draft(path: Path, data: bytes) -> Iterator[Path]:
-    """A file that no reader sees. Never one that is there: it may be linked already."""
+def _draft(path: Path, data: bytes) -> tuple[str, os.stat_result]:
+    """Make a file that no reader sees. Never one that is there: it may be linked already."""
+    # Not by methods of paths, which take longer than the kernel does: there may be thousands.
+    beginning = f"{path.parent}/.{path.name}.{os.getpid()}"
     while True:
-        draft = path.with_name(f".{path.name}.{os.getpid()}.{next(_drafts)}")
+        draft = f"{beginning}.{next(_drafts)}"
         try:
             descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         except FileExistsError:
             continue
         break
     try:
-        with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor has no path
-            file.write(data)
-        yield draft
-    finally:
-        draft.unlink(missing_ok=True)
+        with open(descriptor, "wb", buffering=0) as file:  # noqa: PTH123 - it has no path
+            left = memoryview(data)
+            while left:
+                left = left[file.write(left) :]
+            return draft, os.fstat(descriptor)
+    except BaseException:
+        os.unlink(draft)  # noqa: PTH108
+        raise
 
 
 def remove_forgotten_drafts(directory: Path) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -12,27 +13,36 @@ T = TypeVar("T")
 
 
 class Networks(Generic[T]):
-    """A mapping of networks, by version and prefix length."""
+    """A mapping of networks, by version and prefix length.
+
+    Of thousands of networks one that overlaps is found by a few look-ups: a wider one by each
+    length that there is, a narrower one by its first address, which is in order.
+    """
 
     def __init__(self) -> None:
-        self._by_length: dict[tuple[int, int], dict[Network, T]] = {}
+        self._by_length: dict[tuple[int, int], dict[int, tuple[Network, T]]] = {}
+        #: By version, the first address and the length of each.
+        self._in_order: dict[int, list[tuple[int, int]]] = {4: [], 6: []}
 
     def add(self, network: Network, value: T) -> None:
-        """Take a network in."""
-        key = network.version, network.prefixlen
-        self._by_length.setdefault(key, {})[network] = value
+        """Take a network in, or give one that is in another value."""
+        first, length = int(network.network_address), network.prefixlen
+        same = self._by_length.setdefault((network.version, length), {})
+        if first not in same:
+            insort(self._in_order[network.version], (first, length))
+        same[first] = network, value
 
     def overlapping(self, network: Network) -> tuple[Network, T] | None:
         """A network that has an address in common with this one, and its value."""
+        first, bits = int(network.network_address), network.max_prefixlen
         for (version, length), networks in self._by_length.items():
-            if version != network.version:
-                continue
-            if length <= network.prefixlen:
-                wider = network.supernet(new_prefix=length)
-                if wider in networks:
-                    return wider, networks[wider]
-                continue
-            for one, value in networks.items():
-                if one.overlaps(network):
-                    return one, value
+            if version == network.version and length <= network.prefixlen:
+                wider = networks.get(first >> (bits - length) << (bits - length))
+                if wider is not None:
+                    return wider
+        ordered = self._in_order[network.version]
+        at = bisect_left(ordered, (first, network.prefixlen))
+        if at < len(ordered) and ordered[at][0] < first + (1 << (bits - network.prefixlen)):
+            start, length = ordered[at]
+            return self._by_length[network.version, length][start]
         return None

@@ -114,6 +114,25 @@ class FilesReader(Generic[T]):
             problems += one.problems
         return FilesRead(values, tuple(problems))
 
+    def look_at(self, name: str) -> T | None:
+        """One file as it is now; None if it is not there, or wrong."""
+        path = self.directory / name
+        try:
+            mark, before = _mark(os.stat(path)), self._seen.get(name)  # noqa: PTH116 - it is quicker
+            if before is not None and mark and before.mark == mark:
+                return before.value
+            return self.decode(path, read_file(path))
+        except (OSError, ValueError, RecursionError):
+            return None
+
+    def wrote(self, name: str, value: T, status: os.stat_result) -> None:
+        """A file was replaced by one that says this: it need not be read.
+
+        It is old enough at once. Who writes it next makes another file, but for people, who would
+        have to do so in the same hundredth of a second.
+        """
+        self._seen[name] = _Seen(_mark_of(status), value)
+
     def remember(self) -> None:
         """Let the next reader know what files say that are right: once that is in effect."""
         good, self._good = self._good, {}
@@ -137,7 +156,12 @@ class FilesReader(Generic[T]):
         return seen
 
     def _look(self, entry: os.DirEntry[str]) -> _Seen[T]:
-        mark = _mark(entry)
+        try:
+            mark = _mark(entry.stat())
+        except FileNotFoundError:
+            raise
+        except OSError:
+            mark = ()
         before = self._seen.get(entry.name)
         if before is not None and mark and before.mark == mark:
             return before
@@ -192,14 +216,12 @@ def _problem(path: Path, text: str) -> Problem:
     return Problem("", str(path), 0, text)
 
 
-def _mark(entry: os.DirEntry[str]) -> tuple[int, ...]:
+def _mark(status: os.stat_result) -> tuple[int, ...]:
     """What changes when a file does; empty where that cannot be told."""
-    try:
-        status = entry.stat()
-    except FileNotFoundError:
-        raise
-    except OSError:
-        return ()
     if time.time_ns() - status.st_mtime_ns < _YOUNG_NS:
         return ()
+    return _mark_of(status)
+
+
+def _mark_of(status: os.stat_result) -> tuple[int, ...]:
     return status.st_ino, status.st_size, status.st_mtime_ns

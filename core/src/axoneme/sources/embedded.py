@@ -7,6 +7,7 @@ state/endpoints/<namespace>.<name>.json   endpoints of all nodes
 state/identities/<number>.json            identities, found by their labels in by-labels/;
                                           freed/ has numbers that are given to nobody for a while
 state/node-ids/<number>                   claims of numbers of nodes
+state/.operator.lock                      locked by the operator that leads
 state/last-good/<node>/                   manifests as they were when the node could read them last
 """
 
@@ -18,6 +19,7 @@ from axoneme.sources._files import remove_forgotten_drafts
 from axoneme.sources.claims import NodeIds
 from axoneme.sources.endpoints import EndpointFiles
 from axoneme.sources.identities import IdentityFiles
+from axoneme.sources.leadership import FileLeadership
 from axoneme.sources.nodes import NodeFiles
 
 if TYPE_CHECKING:
@@ -45,6 +47,10 @@ class EmbeddedSource:
     def ipam_settings(self, node: str) -> Path:
         """Where a node keeps under which settings it gave addresses last."""
         return self.state / "ipam" / f"{node}.settings"
+
+    def leadership(self, identity: str = "") -> FileLeadership:
+        """Who of the operators leads; `identity` is of whoever means to, for the others."""
+        return FileLeadership(self.state / ".operator.lock", identity)
 
     def last_good(self, node: str) -> Path:
         """Where a node keeps manifests as they were when it could read them last."""

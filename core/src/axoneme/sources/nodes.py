@@ -8,7 +8,11 @@ What the resource has no field for is in an annotation:
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from datetime import UTC, datetime
+from ipaddress import ip_network
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -30,10 +34,10 @@ from axoneme.sources._resources import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from axoneme.model import Address
+    from axoneme.model.node import Network
 
 _ID = "axoneme.dev/node-id"
 _AGENT = "axoneme.dev/agent"
@@ -42,12 +46,21 @@ _HIGHEST_ID = 0xFFFF
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
+#: A network in quotes, in a file that may have anything else wrong with it.
+_QUOTED = re.compile(rb'"([0-9A-Fa-f.:]{2,39}/[0-9]{1,3})"')
+
+
 @frozen
 class NodesRead:
-    """What the directory says, and the files that say nothing usable."""
+    """What the directory says, and the files that say nothing usable.
+
+    `taken` are the networks of nodes that are not in `records`, as far as that can be told: they
+    are no other node's.
+    """
 
     records: tuple[NodeRecord, ...] = ()
     problems: tuple[Problem, ...] = ()
+    taken: tuple[Network, ...] = ()
 
     def get(self, name: str) -> NodeRecord | None:
         """The node of a name."""
@@ -70,6 +83,7 @@ class NodeFiles:
         """
         files = self._reader.read()
         problems = list(files.problems)
+        taken = [cidr for problem in problems for cidr in _salvaged(problem.file)]
         networks: Networks[NodeRecord] = Networks()
         addresses: dict[Address, NodeRecord] = {}
         records = []
@@ -78,13 +92,14 @@ class NodeFiles:
             if text:
                 path = str(self.directory / f"{record.name}{SUFFIX}")
                 problems.append(Problem(text[0], path, 0, text[1]))
+                taken += record.networks
                 continue
             for cidr in record.networks:
                 networks.add(cidr, record)
             addresses.update(dict.fromkeys(record.addresses, record))
             records.append(record)
         records.sort(key=lambda record: record.name)
-        return NodesRead(tuple(records), tuple(problems))
+        return NodesRead(tuple(records), tuple(problems), tuple(taken))
 
     def hold(self, name: str) -> bool:
         """Be the one agent of a node until this process ends; whether there is no other.
@@ -122,21 +137,19 @@ class NodeFiles:
         """
         if not is_name(name):
             return None
-        path = self.directory / f"{name}{SUFFIX}"
         with locked(self.directory / f".{name}.update"):
-            try:
-                before = _decode(path, read_file(path))
-            except (OSError, ValueError):
+            before = self._reader.look_at(f"{name}{SUFFIX}")
+            if before is None:
                 return None
             after = change(before)
-            if after is not before and after != before:
-                self._replace(after)
-            return after
+            return after if after == before else self._replace(after)
 
-    def _replace(self, record: NodeRecord) -> None:
+    def _replace(self, record: NodeRecord) -> NodeRecord:
         if not record.created:
             record = evolve(record, created=datetime.now(UTC).strftime(_TIME))
-        replace_file(self.directory / f"{record.name}{SUFFIX}", _encode(record))
+        file = f"{record.name}{SUFFIX}"
+        self._reader.wrote(file, record, replace_file(self.directory / file, _encode(record)))
+        return record
 
     def delete(self, name: str) -> None:
         """Remove a node; nothing happens if it is not there."""
@@ -159,6 +172,17 @@ def _taken(
             text = f"nodes {other} and {record} both have {address}: {record} is left out"
             return "spec.addresses", text
     return None
+
+
+def _salvaged(file: str) -> Iterator[Network]:
+    """The networks that a file names which cannot be read as a node's."""
+    try:
+        data = read_file(Path(file))
+    except (OSError, ValueError):
+        return
+    for text in dict.fromkeys(_QUOTED.findall(data)):
+        with suppress(ValueError):
+            yield ip_network(text.decode())
 
 
 def _decode(path: Path, data: bytes) -> NodeRecord:
