@@ -23,12 +23,15 @@ from axoneme.cli.main import cli
 from axoneme.config import AgentConfig, settings_of
 from axoneme.datapath.images import all_stages, trunk_object
 from axoneme.hookspecs import SPECIFICATIONS
+from axoneme.operator.metrics import CATALOG as OPERATOR_CATALOG
 from axoneme_sdk.declarations import Declarations
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from _markdown import Blocks
+
+    from axoneme.agent.metrics import Described
 
 _SETTING = ("key", "type", "default", "changes by")
 
@@ -234,7 +237,8 @@ def _command(group: click.Context) -> Blocks:
         context = click.Context(command, parent=group, info_name=name)
         if isinstance(command, click.Group):
             yield from _command(context)
-            continue
+            if not command.invoke_without_command:
+                continue
         yield f"## `{context.command_path}`"
         yield re.sub(r"\s+", " ", command.help or "")
         shown = [one for one in command.params if not getattr(one, "hidden", False)]
@@ -278,7 +282,16 @@ def distributions(root: Path) -> Blocks:
 
 def metrics() -> Blocks:
     """Core's metrics, in the order of the catalogue."""
+    yield _metrics(CATALOG)
+
+
+def operator_metrics() -> Blocks:
+    """The operator's."""
+    yield _metrics(OPERATOR_CATALOG)
+
+
+def _metrics(catalog: Mapping[str, Described]) -> Table:
     rows = [
-        (code(one.shown), one.kind, listing(list(one.labels)), one.help) for one in CATALOG.values()
+        (code(one.shown), one.kind, listing(list(one.labels)), one.help) for one in catalog.values()
     ]
-    yield Table(("metric", "kind", "labels", "meaning"), rows)
+    return Table(("metric", "kind", "labels", "meaning"), rows)

@@ -58,7 +58,10 @@ def pages() -> dict[Path, dict[str, Callable[[], Blocks]]]:
             "spellings": lambda: _python.other_spellings(ROOT),
         },
         reference / "command.md": {"commands": _python.commands},
-        reference / "metrics.md": {"metrics": _python.metrics},
+        reference / "metrics.md": {
+            "metrics": _python.metrics,
+            "operator-metrics": _python.operator_metrics,
+        },
         reference / "versions.md": {"distributions": lambda: _python.distributions(ROOT)},
     }
 

@@ -22,7 +22,7 @@ def commands(context):
         inner = click.Context(command, parent=context, info_name=name)
         if isinstance(command, click.Group):
             yield from commands(inner)
-        else:
+        if not isinstance(command, click.Group) or command.invoke_without_command:
             yield inner
 
 

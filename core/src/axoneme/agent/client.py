@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Asking an agent over its socket: one JSON object a line out, one in.
+"""Asking an agent, or an operator, over its socket: one JSON object a line out, one in.
 
 Whoever asks waits for this module's imports, so there are few.
 """
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SOCKET = "agent.sock"
+OPERATOR_SOCKET = "operator.sock"
 #: How long an answer may take.
 SECONDS = 30.0
 
@@ -27,7 +28,16 @@ def ask(run_dir: Path, method: str, **arguments: Any) -> Any:
         ConnectionError: no agent is running there.
         AxonemeError: the agent's own words.
     """
-    path = run_dir / SOCKET
+    return ask_at(run_dir / SOCKET, method, **arguments)
+
+
+def ask_at(path: Path, method: str, **arguments: Any) -> Any:
+    """Ask whoever serves a socket.
+
+    Raises:
+        ConnectionError: nobody does.
+        AxonemeError: its own words.
+    """
     with _connect(path) as connection, connection.makefile("rwb") as lines:
         return _ask(path, lines, method, arguments)
 
@@ -93,5 +103,5 @@ def result(path: Path, line: bytes) -> Any:
 
 
 def nobody(path: Path) -> ConnectionError:
-    """The error where no agent is."""
-    return ConnectionError(f"no agent answers at {path}")
+    """The error where no agent is, or no operator: the socket is called as they are."""
+    return ConnectionError(f"no {path.stem} answers at {path}")

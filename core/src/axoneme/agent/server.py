@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The agent's socket: one JSON object a line in, one out. Its directory and itself are root's.
+"""The socket of agent or operator: one JSON object a line in, one out.
+
+Its directory and itself are root's.
 
 In: {"method": name, "arguments": {...}}. Out: {"result": ...} or {"error": sentence}.
 
@@ -30,24 +32,28 @@ _log = logging.getLogger(__name__)
 _LONGEST_REQUEST = 1 << 16
 
 
-def _free(run_dir: Path) -> Path:
-    """Where the socket will be; what an agent that was killed left there is removed."""
+def _free(run_dir: Path, name: str) -> Path:
+    """Where the socket will be; what a process that was killed left there is removed."""
     run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = run_dir / SOCKET
+    path = run_dir / name
     path.unlink(missing_ok=True)
     return path
 
 
 @asynccontextmanager
 async def serve(
-    run_dir: Path, methods: Mapping[str, Any], streams: Mapping[str, Any] | None = None
+    run_dir: Path,
+    methods: Mapping[str, Any],
+    streams: Mapping[str, Any] | None = None,
+    *,
+    name: str = SOCKET,
 ) -> AsyncIterator[None]:
-    """Answer requests on <run_dir>/agent.sock, mode 0600.
+    """Answer requests on a socket in a directory, <run_dir>/agent.sock, mode 0600.
 
     streams: methods that return an async generator of headers, each with bytes; the first header is
     the result.
     """
-    path, streams = _free(run_dir), streams or {}
+    path, streams = _free(run_dir, name), streams or {}
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

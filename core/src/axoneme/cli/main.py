@@ -27,6 +27,7 @@ _COMMANDS = {
     "metrics": "axoneme.cli.control:metrics",
     "monitor": "axoneme.cli.monitor:monitor",
     "node": "axoneme.cli.lists:node_group",
+    "operator": "axoneme.cli.operator:operator_group",
     "plugin": "axoneme.cli.plugin:plugin_group",
     "plugins": "axoneme.cli.plugins:plugins",
     "policy": "axoneme.cli.lists:policy_group",

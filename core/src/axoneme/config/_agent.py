@@ -139,7 +139,8 @@ class AgentConfig:
 
     `bpf-map-dynamic-size-ratio` is the part of the machine's memory for the maps whose need grows
     with it. `prometheus-serve-addr` is where metrics are served by HTTP, such as ":9962" on all
-    addresses of the node; on none if it is "".
+    addresses of the node; on none if it is "". `operator-prometheus-serve-addr` is the same for the
+    operator.
 
     Of packets are told: drops, unless `bpf-events-drop-enabled` is false, what policies said
     (`bpf-events-policy-verdict-enabled`), and flows that open, close and go on
@@ -173,6 +174,7 @@ class AgentConfig:
         default=0.0025, validator=_ratio, metadata={"aliases": ("bpf.mapDynamicSizeRatio",)}
     )
     prometheus_serve_addr: str = field(default="", validator=_serve_addr)
+    operator_prometheus_serve_addr: str = field(default="", validator=_serve_addr)
     map_entries: MapEntries = MapEntries()
     bpf_events_drop_enabled: bool = field(
         default=True, metadata=_FOLLOWED | {"aliases": ("bpf.events.drop.enabled",)}

@@ -3,15 +3,23 @@
 
 from __future__ import annotations
 
-from .catalog import CATALOG
-from .exposition import exposition
-from .filling import Filling
-from .measures import LogCounter, Measures
-from .requests import MeasuredCni
-from .serving import serve_metrics
+from typing import TYPE_CHECKING
+
+from axoneme._lazy import lazy
+
+if TYPE_CHECKING:
+    from .catalog import CATALOG, Described
+    from .durations import Durations
+    from .exposition import exposition
+    from .filling import Filling
+    from .measures import LogCounter, Measures
+    from .requests import MeasuredCni
+    from .serving import serve_metrics
 
 __all__ = [
     "CATALOG",
+    "Described",
+    "Durations",
     "Filling",
     "LogCounter",
     "MeasuredCni",
@@ -19,3 +27,8 @@ __all__ = [
     "exposition",
     "serve_metrics",
 ]
+
+_MODULES = ("catalog", "durations", "serving", "measures", "requests", "filling", "exposition")
+
+# The operator has metrics too, and no datapath.
+__getattr__ = lazy(__name__, __all__, [f"{__name__}.{module}" for module in _MODULES])

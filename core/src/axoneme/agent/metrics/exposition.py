@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from axoneme.datapath import Datapath, Usage
 
 _Samples: TypeAlias = "Iterable[tuple[tuple[str, ...], Any]]"
-#: What Prometheus itself asks for.
-CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _INGRESS, _EGRESS = "INGRESS", "EGRESS"
 #: By trunk, as the pod or the node sees it.
 _DIRECTIONS: Final = {

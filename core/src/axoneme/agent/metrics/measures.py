@@ -5,14 +5,15 @@ from __future__ import annotations
 
 import logging
 import time
-from bisect import bisect_left
 from collections import Counter
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from attrs import define, field
 
 from axoneme.datapath.collector import FIRST_INTERVAL
+
+from .durations import Durations
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,31 +22,9 @@ if TYPE_CHECKING:
     from axoneme.agent.reconcilers import Finding
     from axoneme.datapath import Collection
 
-_BOUNDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _OK, _FAILED = "success", "failure"
 _LABELS = tuple[str, ...]
 _ROOT = "axoneme"
-
-
-@define
-class Durations:
-    """A histogram of seconds."""
-
-    total: float = 0.0
-    _counts: list[int] = field(factory=lambda: [0] * (len(_BOUNDS) + 1), init=False)
-
-    def observe(self, seconds: float) -> None:
-        """Count one."""
-        self._counts[bisect_left(_BOUNDS, seconds)] += 1
-        self.total += seconds
-
-    def buckets(self) -> list[tuple[str, float]]:
-        """How many took at most so long, for each bound."""
-        found, sum_ = [], 0
-        for bound, count in zip((*map(str, _BOUNDS), "+Inf"), self._counts, strict=True):
-            sum_ += count
-            found.append((bound, float(sum_)))
-        return found
 
 
 @define

@@ -8,12 +8,12 @@ import logging
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
-from .exposition import CONTENT_TYPE
-
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
 _log = logging.getLogger(__name__)
+#: What Prometheus itself asks for.
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _PATH: Final = "/metrics"
 _SECONDS: Final = 10.0
 _LONGEST_LINE: Final = 8192
@@ -22,11 +22,15 @@ _MOST_HEADERS: Final = 64
 
 @asynccontextmanager
 async def serve_metrics(
-    address: str, render: Callable[[], str], note: Callable[[str], object]
+    address: str,
+    render: Callable[[], str],
+    note: Callable[[str], object],
+    *,
+    key: str = "prometheus-serve-addr",
 ) -> AsyncIterator[None]:
     """Answer on an address such as ":9962", of all of this node or one; on none if it is "".
 
-    An address that cannot be had is noted, and the agent goes on.
+    An address that cannot be had is noted, with the key that says it, and all else goes on.
     """
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -47,7 +51,7 @@ async def serve_metrics(
                 connected, host.strip("[]") or None, int(port), limit=_LONGEST_LINE
             )
         except OSError as error:
-            note(f"metrics cannot be served on {address} (agent.prometheus-serve-addr): {error}")
+            note(f"metrics cannot be served on {address} (agent.{key}): {error}")
         else:
             _log.info("metrics are served on %s", address)
     try:
