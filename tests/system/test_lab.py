@@ -19,6 +19,7 @@ from axoneme.lab.agents import end_agent, find_agent, start_agent, wait_for_agen
 from axoneme.lab.manifests import apply, withdraw
 from axoneme.lab.status import describe
 from axoneme.net import cgroups
+from axoneme.sources import NodeFiles
 from axoneme.testing import scaled
 
 NAMES = Path("/run/netns")
@@ -127,6 +128,28 @@ def test_an_agent_that_is_killed_comes_back(lab):
     start_agent(node)
     wait_for_agents([node])
     assert find_agent(node) not in {None, before}
+
+
+def test_one_operator_leads_and_the_other_takes_over(lab):
+    """Also when it is killed; the one that comes back waits."""
+    first, second = sorted(lab.operators, key=lambda one: not one.ask("status")["leading"])
+    assert [row["leading"] for row in describe(lab)["operators"]].count(True) == 1
+    assert command("kill", first.name, "--name", lab.name).returncode == 0
+    end = time.monotonic() + scaled(5)
+    while not second.ask("status")["leading"]:
+        assert time.monotonic() < end
+    assert command("start", first.name, "--name", lab.name).returncode == 0
+    assert not first.ask("status")["leading"]
+    wrong = command("kill", "operator3", "--name", lab.name)
+    assert "did you mean operator" in wrong.stderr
+
+
+def test_every_node_has_its_networks(lab):
+    """Of both families, and each its own."""
+    records = NodeFiles(lab.state / "nodes").read().records
+    networks = [network for record in records for network in record.networks]
+    assert [network.version for network in networks] == [4, 6, 4, 6]
+    assert len(set(networks)) == 4
 
 
 def test_a_pid_that_is_somebody_elses_now_is_left_alone(lab):

@@ -13,7 +13,7 @@ from axoneme.config import parse_config
 from axoneme.errors import AxonemeError
 from axoneme.host import PluginHost
 from axoneme.lab import Lab, Place, Pod, Port, Settings
-from axoneme.lab.settings import agent_config
+from axoneme.lab.settings import agent_config, operator_config
 
 
 @pytest.mark.parametrize("name", ["", "Lab", "a/b", "-a", "a-", "../a", "a" * 21, "1a"])
@@ -114,3 +114,18 @@ def test_the_words_that_run_a_command_keep_those_of_the_command():
     line = place.command(words, directory=Path("/"))
     assert line[:4] == ["nsenter", "--net=/n", "--mount=/m", "--"]
     assert line[-4:] == words
+
+
+def test_who_writes_the_section_of_addresses_writes_all_of_it():
+    """Operators get it as agents do, and it is not there without the plugin."""
+    lab = Lab("t")
+    operator = lab.operators[0]
+    default = tomllib.loads(operator_config(lab, operator, Settings()))
+    assert default["agent"]["run-dir"] == "/run/axoneme/lab/t/operators/operator1/run"
+    assert default["ipam"]["cluster-pool-ipv4-cidr"] == ["10.244.0.0/16"]
+    own = Settings(sections='[ipam]\nmode = "crd"\n')
+    assert tomllib.loads(operator_config(lab, operator, own))["ipam"] == {"mode": "crd"}
+    none = Settings(plugins=("tc",))
+    node = lab.nodes_of(none)[0]
+    for text in (operator_config(lab, operator, none), agent_config(lab, node, none)):
+        assert "ipam" not in tomllib.loads(text)

@@ -21,6 +21,12 @@ _NODES: Columns = {
     "ADDRESSES": lambda row: " ".join(row["addresses"]),
 }
 
+_OPERATORS: Columns = {
+    "NAME": "name",
+    "PROCESS": lambda row: str(row["pid"] or "none"),
+    "LEADS": lambda row: "yes" if row["leading"] else "",
+}
+
 _PODS: Columns = {
     "NAMESPACE": "namespace",
     "NAME": "name",
@@ -31,16 +37,17 @@ _PODS: Columns = {
 
 
 def lab_view(lab: dict[str, Any]) -> Iterator[str]:
-    """Nodes, pods, and problems last."""
+    """Nodes, operators, pods, and problems last."""
     plugins = " ".join(lab["plugins"]) or "no plugins"
     yield f"lab {lab['name']}: {lab['routing-mode']} routing, {plugins}, {lab['directory']}"
     yield f"outside: {' '.join(lab['outside']['addresses'])}"
-    yield from section("Nodes", lab["nodes"], _NODES, {"AGENT": _agent_ink})
+    yield from section("Nodes", lab["nodes"], _NODES, {"AGENT": _process_ink})
+    yield from section("Operators", lab["operators"], _OPERATORS, {"PROCESS": _process_ink})
     yield from section("Pods", lab["pods"], _PODS)
-    for node in lab["nodes"]:
-        for text in node["problems"]:
-            yield f"{click.style('problem', fg='red')} {node['name']}: {text}"
+    for row in (*lab["nodes"], *lab["operators"]):
+        for text in row["problems"]:
+            yield f"{click.style('problem', fg='red')} {row['name']}: {text}"
 
 
-def _agent_ink(row: Row, text: str) -> str:
+def _process_ink(row: Row, text: str) -> str:
     return click.style(text, fg="green" if row["pid"] else "red")

@@ -30,7 +30,7 @@ _name = click.option(
     show_envvar=True,
     help="The lab's name; there can be several.",
 )
-_node = click.argument("node", help="Such as node1.")
+_node = click.argument("node", help="Such as node1, or operator1.")
 
 
 @click.group()
@@ -46,14 +46,17 @@ def pod_group() -> None:
 @lab_group.command(epilog=examples("axoneme lab up", "axoneme lab up --routing-mode tunnel"))
 @click.option("--nodes", default=2, show_default=True, help="How many.")
 @_name
-@click.option("--plugin", multiple=True, help="A plugin that is on; tc if none is given.")
+@click.option("--plugin", multiple=True, help="A plugin that is on; tc and ipam if none is given.")
 @click.option("--routing-mode", default="native", show_default=True, help="native or tunnel.")
 def up(nodes: int, name: str, plugin: tuple[str, ...], routing_mode: str) -> None:
-    """Make the nodes, join them, and start an agent on each."""
+    """Make the nodes, join them, and start an agent on each, and two operators."""
+    from attrs import evolve
+
     from axoneme.lab import Settings
 
     lab = _lab(name)
-    lab.up(Settings(nodes, plugin or ("tc",), routing_mode))
+    settings = Settings(nodes, routing_mode=routing_mode)
+    lab.up(evolve(settings, plugins=plugin) if plugin else settings)
     click.echo(f"lab {name} is up: {', '.join(node.name for node in lab.nodes)}")
 
 
@@ -71,7 +74,7 @@ def down(name: str) -> None:
 @_name
 @output_option("table", "json")
 def status(name: str, output: str) -> None:
-    """Show the nodes with their agents, and the pods."""
+    """Show the nodes with their agents, the operators, and the pods."""
     from axoneme.cli._lab_view import lab_view
     from axoneme.lab.status import describe
 
@@ -97,8 +100,8 @@ def execute(place: str, command: tuple[str, ...], name: str) -> None:
 @_name
 @click.option("--follow", "-f", is_flag=True, help="Go on until ^C.")
 def logs(node: str, name: str, follow: bool) -> None:
-    """Print what a node's agents have written."""
-    log = _lab(name).node(node).log
+    """Print what a node's agents, or an operator, have written."""
+    log = _lab(name).runner(node).log
     _become(["tail", "-n", "+1", *(["-F"] if follow else []), str(log)])
 
 
@@ -107,20 +110,20 @@ def logs(node: str, name: str, follow: bool) -> None:
 @_name
 @click.option("--gently", is_flag=True, help="By SIGTERM, instead of as a crash would.")
 def kill(node: str, name: str, gently: bool) -> None:
-    """End a node's agent; what it has attached stays."""
+    """End a node's agent, or an operator; what an agent has attached stays."""
     from axoneme.lab.agents import end_agent
 
-    end_agent(_lab(name).node(node), signal.SIGTERM if gently else signal.SIGKILL)
+    end_agent(_lab(name).runner(node), signal.SIGTERM if gently else signal.SIGKILL)
 
 
 @lab_group.command(epilog=examples("axoneme lab start node1"))
 @_node
 @_name
 def start(node: str, name: str) -> None:
-    """Start a node's agent, and return when it answers."""
+    """Start a node's agent, or an operator, and return when it answers."""
     from axoneme.lab.agents import start_agent, wait_for_agents
 
-    found = _lab(name).node(node)
+    found = _lab(name).runner(node)
     start_agent(found)
     wait_for_agents([found])
 

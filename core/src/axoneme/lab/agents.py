@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The agents of a lab's nodes: processes of nobody, found again by their pid files."""
+"""Agents and operators of a lab: processes of nobody, found again by their pid files."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ import signal
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from axoneme.errors import AxonemeError
 from axoneme.lab.processes import Process
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
-    from axoneme.lab.node import LabNode
+    from axoneme.lab.places import Place
 
 _READY_SECONDS = 120.0
 _END_SECONDS = 10.0
@@ -25,28 +26,79 @@ _LOG_LINES = 12
 _DETACHED = '"$@" </dev/null >>"$0" 2>&1 & echo $!'
 
 
-def find_agent(node: LabNode) -> Process | None:
+class Runner(Protocol):
+    """Where a process of the lab runs: a node with its agent, or an operator."""
+
+    @property
+    def name(self) -> str:
+        """What it is called where it is named."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """The process, for people."""
+        ...
+
+    @property
+    def role(self) -> str:
+        """The command that it is."""
+        ...
+
+    @property
+    def place(self) -> Place:
+        """Where it is."""
+        ...
+
+    @property
+    def directory(self) -> Path:
+        """Where it runs."""
+        ...
+
+    @property
+    def config(self) -> Path:
+        """Its configuration."""
+        ...
+
+    @property
+    def log(self) -> Path:
+        """What it has written."""
+        ...
+
+    @property
+    def pid_file(self) -> Path:
+        """Which process it is."""
+        ...
+
+    def ask(self, method: str) -> Any:
+        """Ask it."""
+        ...
+
+
+def find_agent(node: Runner) -> Process | None:
     """Return the process of a node's agent, None if it does not run."""
     return Process.load(node.pid_file)
 
 
-def start_agent(node: LabNode) -> None:
+def start_agent(node: Runner) -> None:
     """Start a node's agent; it answers later."""
     if find_agent(node):
-        raise AxonemeError(f"the agent of {node.name} runs already; `axoneme lab kill` ends it")
-    agent = [sys.executable, "-m", "axoneme", "agent", "--config", str(node.config)]
-    words = ["sh", "-c", _DETACHED, str(node.log), *agent]
-    command = node.place.command(words, directory=node.directory)
+        raise AxonemeError(f"{node.title} runs already; `axoneme lab kill` ends it")
+    command = [sys.executable, "-m", "axoneme", node.role, "--config", str(node.config)]
+    words = ["sh", "-c", _DETACHED, str(node.log), *command]
     started = subprocess.run(
-        command, capture_output=True, text=True, check=False, start_new_session=True
+        node.place.command(words, directory=node.directory),
+        capture_output=True,
+        text=True,
+        check=False,
+        start_new_session=True,
     )
     process = Process.of(int(started.stdout)) if started.returncode == 0 else None
     if process is None:
-        raise AxonemeError(f"the agent of {node.name} does not start: {started.stderr.strip()}")
+        raise AxonemeError(f"{node.title} does not start: {started.stderr.strip()}")
     process.save(node.pid_file)
 
 
-def wait_for_agents(nodes: Iterable[LabNode], seconds: float = _READY_SECONDS) -> None:
+def wait_for_agents(nodes: Iterable[Runner], seconds: float = _READY_SECONDS) -> None:
     """Wait until the agents of all these nodes answer.
 
     Raises:
@@ -56,16 +108,15 @@ def wait_for_agents(nodes: Iterable[LabNode], seconds: float = _READY_SECONDS) -
     for node in nodes:
         while not answers(node):
             if find_agent(node) is None:
-                raise AxonemeError(f"the agent of {node.name} has ended; its log:\n{tail(node)}")
+                raise AxonemeError(f"{node.title} has ended; its log:\n{tail(node)}")
             if time.monotonic() > end:
                 raise AxonemeError(
-                    f"the agent of {node.name} does not answer after {seconds:.0f} s; its log:\n"
-                    f"{tail(node)}"
+                    f"{node.title} does not answer after {seconds:.0f} s; its log:\n{tail(node)}"
                 )
             time.sleep(_PAUSE)
 
 
-def answers(node: LabNode) -> bool:
+def answers(node: Runner) -> bool:
     """Whether a node's agent answers."""
     try:
         node.ask("status")
@@ -74,19 +125,19 @@ def answers(node: LabNode) -> bool:
     return True
 
 
-def end_agent(node: LabNode, number: signal.Signals = signal.SIGKILL) -> None:
+def end_agent(node: Runner, number: signal.Signals = signal.SIGKILL) -> None:
     """End a node's agent: as a crash would, or with a signal that lets it go by itself."""
     process = find_agent(node)
     if process is None:
-        raise AxonemeError(f"no agent runs on {node.name}; `axoneme lab start` starts it")
+        raise AxonemeError(f"no {node.role} runs on {node.name}; `axoneme lab start` starts it")
     if not process.end(number, _END_SECONDS):
         raise AxonemeError(
-            f"the agent of {node.name} ({process.pid}) does not end by {number.name}; send "
+            f"{node.title} ({process.pid}) does not end by {number.name}; send "
             "SIGKILL, or see what it does with `axoneme lab logs`"
         )
 
 
-def tail(node: LabNode, lines: int = _LOG_LINES) -> str:
+def tail(node: Runner, lines: int = _LOG_LINES) -> str:
     """Return the last lines that a node's agents have written."""
     if not node.log.exists():
         return "(nothing)"

@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING
 from axoneme.errors import AxonemeError
 from axoneme.lab.agents import start_agent, wait_for_agents
 from axoneme.lab.cni import install_cni
+from axoneme.lab.operators import wait_for_networks
 from axoneme.lab.places import published
-from axoneme.lab.settings import agent_config
+from axoneme.lab.settings import agent_config, operator_config
 from axoneme.lab.wire import lay_wire, lead_back
 from axoneme.net import cgroups
 from axoneme.net.namespaces import MNT_DETACH, MS_PRIVATE, MS_SHARED, mount, umount
 from axoneme.sources import NodeFiles
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from axoneme.lab.lab import Lab
     from axoneme.lab.node import LabNode
     from axoneme.lab.settings import Settings
@@ -28,7 +31,7 @@ _END_SECONDS = 10.0
 
 
 def build(lab: Lab, settings: Settings) -> None:
-    """Make a lab, and return when every agent answers."""
+    """Make a lab, and return when every process answers and nodes have their networks."""
     _claim(lab)
     with ExitStack() as undo:
         undo.callback(tear_down, lab)
@@ -37,10 +40,15 @@ def build(lab: Lab, settings: Settings) -> None:
         for place in (lab.wire, lab.outside, *(node.place for node in nodes)):
             place.make()
         lay_wire(lab.wire, lab.outside, nodes)
+        for operator in lab.operators:
+            _write(operator.config, operator_config(lab, operator, settings))
+            start_agent(operator)
         for node in nodes:
-            _configure(lab, node, settings)
+            _write(node.config, agent_config(lab, node, settings))
+            install_cni(node)
             start_agent(node)
-        wait_for_agents(nodes)
+        wait_for_agents((*lab.operators, *nodes))
+        wait_for_networks(lab, len(nodes))
         _lead_back(lab, nodes)
         settings.save(lab.directory / "lab.json")
         undo.pop_all()
@@ -85,14 +93,13 @@ def _prepare(lab: Lab) -> None:
     mount("none", str(lab.directory / "mounts"), flags=MS_PRIVATE)
 
 
-def _configure(lab: Lab, node: LabNode, settings: Settings) -> None:
-    node.config.parent.mkdir(parents=True)
-    node.config.write_text(agent_config(lab, node, settings))
-    install_cni(node)
+def _write(config: Path, text: str) -> None:
+    config.parent.mkdir(parents=True)
+    config.write_text(text)
 
 
 def _lead_back(lab: Lab, nodes: tuple[LabNode, ...]) -> None:
-    """Let the outside answer pods, whose networks the agents have taken by now."""
+    """Let the outside answer pods, whose networks the nodes have by now."""
     by_name = {node.name: node for node in nodes}
     records = NodeFiles(lab.state / "nodes").read().records
     ways = [(cidr, by_name[record.name]) for record in records for cidr in record.networks]

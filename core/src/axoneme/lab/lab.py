@@ -12,6 +12,7 @@ from attrs import field, frozen
 
 from axoneme.errors import AxonemeError, nearest
 from axoneme.lab.node import OUTSIDE, WORLD, LabNode, wire_addresses
+from axoneme.lab.operators import OPERATORS, LabOperator
 from axoneme.lab.places import Place
 from axoneme.lab.pods import Pod, end_pod, least_used, make_pod, read_pods
 from axoneme.lab.settings import Settings
@@ -20,6 +21,7 @@ from axoneme.net import cgroups
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from axoneme.lab.agents import Runner
     from axoneme.lab.pods import Port
     from axoneme.model import Address
 
@@ -112,6 +114,26 @@ class Lab:
         if name not in nodes:
             raise AxonemeError(f"lab {self.name} has no node {name}{hint(name, nodes)}")
         return nodes[name]
+
+    @property
+    def operators(self) -> tuple[LabOperator, ...]:
+        """Its operators, at the place that is no node."""
+        names = (f"operator{number}" for number in range(1, OPERATORS + 1))
+        directory = self.directory / "operators"
+        return tuple(LabOperator(name, self.outside, directory / name) for name in names)
+
+    def runner(self, name: str) -> Runner:
+        """Return the node or the operator of a name.
+
+        Raises:
+            AxonemeError: there is none.
+        """
+        runners: tuple[Runner, ...] = (*self.nodes, *self.operators)
+        found = {one.name: one for one in runners}
+        if name not in found:
+            meant = hint(name, found)
+            raise AxonemeError(f"lab {self.name} has no node or operator {name}{meant}")
+        return found[name]
 
     @property
     def pods(self) -> tuple[Pod, ...]:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from attrs import frozen
 
@@ -38,6 +38,14 @@ class LabNode:
     number: int
     place: Place
     directory: Path
+
+    #: The command that runs there.
+    role: ClassVar[str] = "agent"
+
+    @property
+    def title(self) -> str:
+        """What people call what runs there."""
+        return f"the agent of {self.name}"
 
     @property
     def addresses(self) -> tuple[Address, ...]:

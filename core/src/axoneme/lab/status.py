@@ -10,10 +10,11 @@ from axoneme.lab.agents import find_agent
 if TYPE_CHECKING:
     from axoneme.lab.lab import Lab
     from axoneme.lab.node import LabNode
+    from axoneme.lab.operators import LabOperator
 
 
 def describe(lab: Lab) -> dict[str, Any]:
-    """Return nodes and pods, with what the agents say of themselves."""
+    """Return nodes, operators and pods, with what the processes say of themselves."""
     settings = lab.settings
     return {
         "name": lab.name,
@@ -21,6 +22,7 @@ def describe(lab: Lab) -> dict[str, Any]:
         "plugins": list(settings.plugins),
         "routing-mode": settings.routing_mode,
         "nodes": [_node(node) for node in lab.nodes],
+        "operators": [_operator(operator) for operator in lab.operators],
         "outside": {"addresses": [str(address) for address in lab.outside_addresses]},
         "pods": [
             {
@@ -51,3 +53,20 @@ def _node(node: LabNode) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         return {**row, "problems": [str(error)]}
     return {**row, "endpoints": len(told["endpoints"]), "problems": told["problems"]}
+
+
+def _operator(operator: LabOperator) -> dict[str, Any]:
+    process = find_agent(operator)
+    row: dict[str, Any] = {
+        "name": operator.name,
+        "pid": process.pid if process else None,
+        "leading": False,
+        "problems": [],
+    }
+    if process is None:
+        return row
+    try:
+        told = operator.ask("status")
+    except (OSError, ValueError) as error:
+        return {**row, "problems": [str(error)]}
+    return {**row, "leading": told["leading"], "problems": told["problems"]}
