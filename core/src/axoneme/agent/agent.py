@@ -102,9 +102,7 @@ class Agent:
         settings = KernelSettings(configured.run_dir, configured.uplinks)
         observing = Observing.open(cluster)
         followers = [observing.configure, ipam.configure]
-        reloading = Reloading(
-            config_path, engine, measures, notes, ipam.objection, followers, text
-        )
+        reloading = Reloading(config_path, engine, measures, notes, ipam.objection, followers, text)
         agent = cls(engine, cluster, pods, ipam, settings, measures, notes, observing, reloading)
         notes.start = tuple(map(notes.note, problems))
         for problem in agent._not_enforcing():
