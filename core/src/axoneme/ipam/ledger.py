@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
@@ -56,6 +57,8 @@ class Ledger:
         self._store = store
         self._clock = Clock(clock, steady)
         self._books = Books()
+        #: How many addresses were given and taken back, by that word and IP version.
+        self.events: Counter[tuple[str, int]] = Counter()
         self._problems: dict[str, str] = {}
         self._load()
 
@@ -167,6 +170,7 @@ class Ledger:
             raise
         for one in wanted:
             self._books.put(one)
+            self.events["allocate", one.address.version] += 1
         return True
 
     def _undo(self, written: list[Allocation]) -> None:
@@ -179,11 +183,21 @@ class Ledger:
                 else:
                     self._store.replace(before)
 
+    def preview(self, request: AddressRequest, choice: PoolChoice) -> tuple[Address, ...]:
+        """Return what a pod that has nothing yet would get now, IPv4 first; nothing is given.
+
+        Raises the errors of `allocate`.
+        """
+        wish = Wish("", request, choice, lambda _: True)
+        found = (one.address for one in plan(self._books, wish, self._time()))
+        return tuple(sorted(found, key=_order))
+
     def release(self, owner: str) -> None:
         """Take back what an owner has, to rest; nothing happens if it has nothing."""
         now = self._now()
         for one in self._books.of_owner(owner):
             self._keep(evolve(one, released=now))
+            self.events["release", one.address.version] += 1
         for address in self._books.held_by(owner):
             place = self._books.place(address)
             pool = "" if place is None else place.pool.name
