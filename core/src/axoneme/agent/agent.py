@@ -36,6 +36,7 @@ from .listing import listings
 from .metrics import Filling, LogCounter, MeasuredCni, Measures, exposition, serve_metrics
 from .notes import Notes
 from .observing import Observing
+from .pool_watch import PoolWatch
 from .reconcilers import Reconcilers, Repair
 from .reloading import Reloading
 from .server import serve
@@ -46,6 +47,8 @@ from .vanished import forget_vanished
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from .pool_watch import CrowdedPool
 
 _log = logging.getLogger(__name__)
 #: Seconds between two looks at whether everything still is as we left it.
@@ -68,6 +71,7 @@ class Agent:
     following: Following = field(init=False)
     filling: Filling = field(init=False)
     collecting: Collecting = field(init=False)
+    pool_watch: PoolWatch = field(factory=PoolWatch, init=False)
     started: float = field(factory=time.monotonic, init=False)
     _stopped: asyncio.Event = field(factory=asyncio.Event, init=False)
 
@@ -171,6 +175,11 @@ class Agent:
     def _run_dir(self) -> Path:
         return self.engine.configuration.agent.run_dir
 
+    def look_at_pools(self) -> list[CrowdedPool]:
+        """The pools of this node that run dry; when one begins to, that is logged."""
+        ipam = self.ipam
+        return self.pool_watch.look(ipam.pools, ipam.ledger.usage(), self.cluster.record.ipam)
+
     def _methods(self) -> Mapping[str, object]:
         explainer = Explainer(self.cluster, SocketPeers())
         return {
@@ -223,6 +232,7 @@ class Agent:
                 found.extend(reconcilers.repair())
             for finding in found:
                 self.notes.note(str(finding))
+            self.look_at_pools()
             for problem in await do_kept(self._run_dir, self.pods):
                 self.notes.note(problem)
             self.following.note_problems()

@@ -9,6 +9,7 @@ from attrs import frozen
 
 from axoneme.errors import AxonemeError
 from axoneme.host import Status
+from axoneme.model import IpamCluster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from axoneme.datapath import Usage
     from axoneme.host import PluginState
 
-#: The share of a map's or a pool's entries from which on it is told of.
+#: The share of a map's entries from which on it is told of.
 CROWDED = 0.9
 #: Seconds in which something that has happened is still something that is wrong.
 _RECENT = 60.0
@@ -84,12 +85,25 @@ def _network(agent: Agent) -> Iterator[Finding]:
 
 def _addresses(agent: Agent) -> Iterator[Finding]:
     remedy = "remove pods of this node, or give it more: `axoneme ipam pools` shows what there is"
-    for one in agent.ipam.ledger.usage().networks:
-        if one.used >= one.size * CROWDED:
-            text = f"{one.used} of {one.size} addresses are in use"
-            yield Finding(f"pool {one.pool}, {one.network}", text, remedy)
-    for text in agent.ipam.problems:
+    ipam = agent.ipam
+    crowded = agent.look_at_pools()
+    for one in crowded:
+        yield Finding(f"pool {one.pool}", str(one), remedy)
+    for text in ipam.problems:
         yield Finding("addresses", text, remedy)
+    grows = any(pool.grows for pool in ipam.pools)
+    if not (grows or crowded or ipam.refusal) and ipam.problem():
+        yield Finding("addresses", ipam.problem(), remedy)
+    yield from _operator(agent)
+
+
+def _operator(agent: Agent) -> Iterator[Finding]:
+    """Nodes whose networks are planned need somebody who gives them these."""
+    plans = agent.engine.host.hooks.axoneme_assign_networks(cluster=IpamCluster())
+    planned = any(plan is not None for plan in plans.values())
+    if planned and not agent.cluster.source.leadership().leader():
+        text = "no operator leads: nodes that need more addresses get none"
+        yield Finding("operator", text, "start one, better two: axoneme operator")
 
 
 def _maps(usage: Mapping[str, Usage]) -> Iterator[Finding]:

@@ -158,6 +158,18 @@ _ALL: Final = (
     # Addresses and nodes
     Described("cilium_ipam_capacity", "gauge", "Addresses that pods can have", ("family",)),
     Described("cilium_ip_addresses", "gauge", "Addresses that pods have", ("family",)),
+    Described(
+        "cilium_ipam_events",
+        "counter",
+        "Addresses that were given and taken back: allocate or release",
+        ("action", "datapath_family"),
+    ),
+    Described(
+        "axoneme_ipam_pool_addresses",
+        "gauge",
+        "Addresses of a pool on this node: used, resting after their release, or free",
+        ("pool", "family", "state"),
+    ),
     Described("axoneme_nodes", "gauge", "Nodes of the cluster, this one among them"),
     # The agent
     Described(

@@ -164,6 +164,13 @@ def _addresses(ipam: PodIpam) -> Iterator[tuple[str, _Samples]]:
     networks = ipam.ledger.usage().networks
     yield "cilium_ipam_capacity", _by_family((n.network.version, n.size) for n in networks)
     yield "cilium_ip_addresses", _by_family((n.network.version, n.used) for n in networks)
+    events = ipam.ledger.events
+    yield "cilium_ipam_events", [((a, f"ipv{v}"), n) for (a, v), n in sorted(events.items())]
+    states: Counter[tuple[str, ...]] = Counter()
+    for one in networks:
+        for state, number in (("used", one.used), ("resting", one.resting), ("free", one.free)):
+            states[one.pool, f"ipv{one.network.version}", state] += number
+    yield "axoneme_ipam_pool_addresses", states.items()
 
 
 def _by_family(numbers: Iterable[tuple[int, int]]) -> _Samples:
