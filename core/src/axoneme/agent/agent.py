@@ -21,6 +21,7 @@ from axoneme.net import Netlink
 from axoneme.sources import EmbeddedSource
 from axoneme.sources.watcher import Watcher
 
+from .address_lists import address_listings
 from .cluster import Cluster
 from .cni import PodNetwork
 from .collecting import Collecting
@@ -192,6 +193,7 @@ class Agent:
             "explain": explainer.explain,
             "follow": explainer.follow,
             **listings(self.cluster),
+            **address_listings(self.ipam),
         }
 
     def retry(self, plugin: str) -> str:

@@ -23,6 +23,7 @@ _COMMANDS = {
     "explain": "axoneme.cli.explain:explain",
     "endpoint": "axoneme.cli.lists:endpoint_group",
     "identity": "axoneme.cli.lists:identity_group",
+    "ipam": "axoneme.cli.ipam:ipam_group",
     "lab": "axoneme.cli.lab:lab_group",
     "metrics": "axoneme.cli.control:metrics",
     "monitor": "axoneme.cli.monitor:monitor",
