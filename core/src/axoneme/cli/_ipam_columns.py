@@ -53,7 +53,7 @@ POOLS: Columns = {
 }
 
 CLUSTER_POOLS: Columns = {
-    "POOL": "pool",
+    "POOL": lambda row: row["pool"] or "podCIDRs",
     "FAMILY": "family",
     "GIVEN": "given",
     "FREE": "free",
