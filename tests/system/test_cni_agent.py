@@ -171,7 +171,7 @@ def test_a_node_without_a_pool_says_so(agent, runtime):
         assert runtime.run("STATUS").document["code"] == 50
         answer = runtime.run("ADD", one)
         assert answer.document["code"] == 100
-        assert "no network for its pods" in answer.document["msg"]
+        assert "add ipam to agent.plugins" in answer.document["msg"]
     assert one.links() == set()
 
 

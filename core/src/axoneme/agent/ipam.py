@@ -11,6 +11,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from attrs import define, evolve, field
@@ -18,7 +20,7 @@ from attrs import define, evolve, field
 from axoneme.config.durations import parse_duration
 from axoneme.errors import AddressRefused, AxonemeError, PoolExhausted
 from axoneme.ipam import AllocationStore, Ledger
-from axoneme.model import IpamNode, PoolChoice
+from axoneme.model import IpamNode, PoolChoice, PoolDemand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +29,14 @@ if TYPE_CHECKING:
     from axoneme.cni import Attachments
     from axoneme.host import PluginHost
     from axoneme.ipam import Allocation
-    from axoneme.model import Address, AddressPool, AddressRequest, Network, NodeRecord
+    from axoneme.model import (
+        Address,
+        AddressPool,
+        AddressRequest,
+        AddressUsage,
+        Network,
+        NodeRecord,
+    )
 
 _log = logging.getLogger(__name__)
 #: Seconds in which what has changed is told by one write of the node's resource.
@@ -52,6 +61,8 @@ class PodIpam:
     _stranding: str = field(default="", init=False)
     #: What the plugin was told when pools were put in effect last.
     _settings: str = field(default="", init=False)
+    #: What pods wait for whose pools are empty, by owner.
+    _waiting: dict[str, PoolChoice] = field(factory=dict, init=False)
     _missing: dict[Address, float] = field(factory=dict, init=False)
     _more: asyncio.Event = field(factory=asyncio.Event, init=False)
     _told_later: asyncio.TimerHandle | None = field(default=None, init=False)
@@ -207,22 +218,35 @@ class PodIpam:
         """
         request, choice = self.choose(pod, labels, addresses)
         end = time.monotonic() + _PATIENCE
-        while True:
-            try:
-                given = self.ledger.allocate(owner, request, choice, self._is_alive)
-            except PoolExhausted:
-                left = end - time.monotonic()
-                if not self._grows(choice) or left <= 0:
-                    raise
-                more = self._more
-                self.tell()
+        try:
+            while True:
                 try:
-                    await asyncio.wait_for(more.wait(), left)
-                except TimeoutError:
-                    continue
-            else:
-                self._tell_soon()
-                return given
+                    return self.ledger.allocate(owner, request, choice, self._is_alive)
+                except PoolExhausted:
+                    left = end - time.monotonic()
+                    if not self._grows(choice) or left <= 0:
+                        raise
+                    await self._wait_for_more(owner, choice, left)
+        finally:
+            self._waiting.pop(owner, None)
+            self._tell_soon()
+
+    async def _wait_for_more(self, owner: str, choice: PoolChoice, seconds: float) -> None:
+        """Let the operator know that a pod waits, until there are other pools or no time left."""
+        more = self._more
+        self._waiting[owner] = choice
+        self.tell()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(more.wait(), seconds)
+
+    def _usage(self) -> AddressUsage:
+        """What is given, and how many pods wait for an address of which pool."""
+        counts: dict[str, Counter[int]] = {}
+        for choice in self._waiting.values():
+            for version in (4, 6):
+                counts.setdefault(choice.of(version), Counter())[version] += 1
+        waiting = (PoolDemand(pool, count[4], count[6]) for pool, count in sorted(counts.items()))
+        return evolve(self.ledger.usage(), waiting=tuple(waiting))
 
     def choose(
         self, pod: tuple[str, str], labels: Mapping[str, str], addresses: tuple[Address, ...] = ()
@@ -279,7 +303,7 @@ class PodIpam:
             self.cluster.update_record(lambda record: self._told(plugin, record))
 
     def _told(self, plugin: str, record: NodeRecord) -> NodeRecord:
-        usage = self.ledger.usage()
+        usage = self._usage()
         ipam = self._host.hooks.axoneme_node_ipam(node=self._node(record), usage=usage).get(plugin)
         if ipam is None or ipam == record.ipam:
             return record

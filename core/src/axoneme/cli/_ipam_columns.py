@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from axoneme.cli._rows import Columns, Row
+    from axoneme.cli.rows import Columns, Row
 
 
 def _pairs(key: str) -> Callable[[Row], str]:

@@ -9,8 +9,8 @@ import click
 
 from axoneme.cli._groups import examples
 from axoneme.cli._options import ask_agent, config_option, output_option, run_dir
-from axoneme.cli._rows import print_row, print_rows
 from axoneme.cli._words import pod_names
+from axoneme.cli.rows import print_row, print_rows
 
 if TYPE_CHECKING:
     from pathlib import Path

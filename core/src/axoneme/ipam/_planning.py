@@ -105,14 +105,17 @@ def _asked(
     wanted = {version: address for version, address in asked.items() if version not in known}
     for address in wanted.values():
         ours = any(one.address == address for one in dead)
-        objection = _objection(books, address, ours, when)
+        objection = _objection(books, address, "" if ours else str(wish.request), when)
         if objection:
             raise AddressRefused(objection, address=str(address))
     return wanted
 
 
-def _objection(books: Books, address: Address, ours: bool, when: Time) -> str:
-    """Why nobody can have an address, or nothing; `ours` if it is the pod's already."""
+def _objection(books: Books, address: Address, pod: str, when: Time) -> str:
+    """Why a pod cannot have an address, or nothing; `pod` is "" if it is the pod's already.
+
+    For the pod that had it last an address need not rest: others take the one for the other.
+    """
     place = books.place(address)
     if place is None:
         return f"is of none of this node's pools: {books.pools}"
@@ -120,10 +123,10 @@ def _objection(books: Books, address: Address, ours: bool, when: Time) -> str:
     if refusal:
         return refusal
     holder = books.holder(address)
-    if holder and not ours:
+    if holder and pod:
         return f"{holder} has it"
     before = books.allocations.get(address)
-    if before is None or before.released <= when.rested_since:
+    if before is None or before.released <= when.rested_since or before.pod == pod:
         return ""
     seconds = before.released - when.rested_since
     until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(math.ceil(when.now + seconds)))
