@@ -35,13 +35,15 @@ class Operated:
         self.environment = install_pools(directory / "plugins")
         self._stack = ExitStack()
 
-    def operator(self, name: str, sections: str = "", **options: Any) -> OperatorProcess:
+    def operator(
+        self, name: str, sections: str = "", plugins: Sequence[str] = ("pools",), **options: Any
+    ) -> OperatorProcess:
         """An operator that is configured, and does not run yet; it ends with the test."""
         made = OperatorProcess(
             self.directory / name, self.source.state, environment=self.environment, **options
         )
         self._stack.callback(made.__exit__, None, None, None)
-        self.configure(made, sections)
+        self.configure(made, sections, plugins)
         return made
 
     def configure(
@@ -66,13 +68,13 @@ class Operated:
         """Whether every node has something."""
         return all(self.networks().values())
 
-    def check(self, nodes: int) -> None:
-        """See that each of so many nodes has one network, and each network one node."""
+    def check(self, nodes: int, networks: int = 1) -> None:
+        """See that each of so many nodes has so many networks, and each network one node."""
         found = self.networks()
         assert len(found) == nodes
         assert self.source.nodes.read().problems == ()
-        assert [len(networks) for networks in found.values()] == [1] * nodes
-        assert len({one for networks in found.values() for one in networks}) == nodes
+        assert [len(own) for own in found.values()] == [networks] * nodes
+        assert len({one for own in found.values() for one in own}) == nodes * networks
 
     def __enter__(self) -> Self:
         return self

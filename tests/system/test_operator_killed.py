@@ -13,14 +13,18 @@ from axoneme.testing import scaled
 
 NODES = 2
 #: As many parts as there are nodes: one that is lost is missed.
-POOL = '[pools]\nnetwork = "10.0.0.0/23"\n'
+POOLS = """
+[ipam]
+cluster-pool-ipv4-cidr = ["10.0.0.0/23"]
+cluster-pool-ipv6-cidr = ["fd00::/119"]
+"""
 _MOST_STEPS = 100
 
 
 def run_until_killed(operated, step):
     """Start an operator that dies at a step; whether it did, rather than serve all nodes."""
     command = ("-m", "tests.system.dying_operator", str(step), str(operated.source.state))
-    dying = operated.operator("dying", POOL, command=command).launch()
+    dying = operated.operator("dying", POOLS, ("ipam",), command=command).launch()
     end = time.monotonic() + scaled(20)
     while dying.process.poll() is None and not operated.served:
         assert time.monotonic() < end, dying.log.read_text()
@@ -40,11 +44,11 @@ def test_an_operator_is_killed_at_every_step(tmp_path):
         with Operated(tmp_path / str(step)) as operated:
             operated.add_nodes(NODES)
             killed = run_until_killed(operated, step)
-            with operated.operator("next", POOL) as successor:
+            with operated.operator("next", POOLS, ("ipam",)) as successor:
                 successor.wait_for(lambda: successor.leads, "the next operator to lead")
                 successor.wait_for(lambda: operated.served, "every node to be served")
                 successor.wait_for(lambda: _counted(successor), "the pool to be counted")
-            operated.check(NODES)
+            operated.check(NODES, networks=2)
         if not killed:
             break
     assert 10 < step < _MOST_STEPS
@@ -52,5 +56,5 @@ def test_an_operator_is_killed_at_every_step(tmp_path):
 
 def _counted(operator):
     status = operator.ask("status")
-    assert status["problems"] == []
-    return [(row["parts"], row["given"]) for row in status["pools"]] == [(NODES, NODES)]
+    assert status["unserved"] == {}
+    return [(row["parts"], row["given"]) for row in status["pools"]] == [(NODES, NODES)] * 2

@@ -16,6 +16,7 @@ from axoneme.model import (
     PoolDemand,
     PoolPart,
     PoolState,
+    StrandedNetwork,
 )
 from axoneme_ipam.config import IpamConfig, Mode
 from axoneme_ipam.plugin import axoneme_assign_networks
@@ -174,11 +175,23 @@ def test_what_nodes_have_of_a_smaller_or_removed_pool_is_named():
     ]
     made = plan(*nodes, pools=[small()])
     assert made.assignments == ()
-    kept = "nodes keep what they have; put it back into spec.ipv4.cidrs of CiliumPodIPPool"
-    assert made.problems == (
-        f"pool blue does not have 10.9.0.0/24 of node a: {kept} blue, or drain them",
-        f"there is no pool gone for 10.8.0.0/24 of node c: {kept} gone, or drain them",
+    assert made.problems == ()
+    where = "any more (put it back into spec.ipv4.cidrs of CiliumPodIPPool"
+    blue = f"does not have it {where} blue, or drain the node)"
+    gone = f"is not there {where} gone, or drain the node)"
+    assert made.stranded == (
+        StrandedNetwork("a", *networks("10.9.0.0/24"), blue, "blue"),
+        StrandedNetwork("c", *networks("10.8.0.0/24"), gone, "gone"),
     )
+
+
+def test_networks_of_a_node_that_is_not_known_are_given_to_nobody():
+    """Only its file's networks could be read."""
+    cluster = IpamCluster(
+        (wanting("a", 6, "blue"),), {"blue": small()}, networks("10.1.0.0/29", "10.7.0.0/24")
+    )
+    made = axoneme_assign_networks(cluster, MULTI)
+    assert made.assignments == (Assignment("a", networks("10.1.0.8/29"), "blue"),)
 
 
 def test_a_need_of_what_is_not_there_is_said_to_the_node():

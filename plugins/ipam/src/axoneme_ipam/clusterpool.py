@@ -63,7 +63,7 @@ def assign_networks(cluster: IpamCluster, config: IpamConfig) -> AssignmentPlan:
         return AssignmentPlan(problems=(text,))
     versions = [version for version in (4, 6) if pool.family(version)]
     holdings = [_holding(record, versions) for record in cluster.nodes]
-    return plan([pool], holdings, _NAMING)
+    return plan([pool], holdings, _NAMING, cluster.taken)
 
 
 def _pool(config: IpamConfig) -> PodIPPool:

@@ -93,7 +93,7 @@ def _kept_parts(
 def assign_networks(cluster: IpamCluster) -> AssignmentPlan:
     """Parts of pools for nodes whose addresses do not cover their need."""
     pools = [pool for _, pool in sorted(cluster.pools.items())]
-    return plan(pools, [_holding(record) for record in cluster.nodes], _NAMING)
+    return plan(pools, [_holding(record) for record in cluster.nodes], _NAMING, cluster.taken)
 
 
 def _holding(record: NodeRecord) -> Holding:

@@ -80,13 +80,10 @@ class Naming:
             f"nodes left: add networks to {self.key(state.pool, state.version)}"
         )
 
-    def strays(self, pool: str, version: int, owned: list[str], *, exists: bool) -> str:
-        """Nodes have networks that their pool does not have (any more)."""
-        lacks = f"pool {pool} does not have" if exists else f"there is no pool {pool} for"
-        return (
-            f"{lacks} {listed(owned)}: nodes keep what they have; put it back into "
-            f"{self.key(pool, version)}, or drain them"
-        )
+    def stray(self, pool: str, version: int, *, exists: bool) -> str:
+        """Why a pool would not give what a node has: "which ..."."""
+        lacks = "does not have it any more" if exists else "is not there any more"
+        return f"{lacks} (put it back into {self.key(pool, version)}, or drain the node)"
 
 
 def listed(names: Iterable[str]) -> str:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field, frozen
 
-from axoneme.model import Assignment, AssignmentPlan, PoolState
+from axoneme.model import Assignment, AssignmentPlan, PoolState, StrandedNetwork
 
 from .claims import claims_of, contested
 from .naming import Naming
+from .ranges import range_of
 from .shares import Shares
 
 if TYPE_CHECKING:
@@ -67,12 +68,20 @@ class _Want:
         self.missing -= self.share.addresses_of(part)
 
 
-def plan(pools: Iterable[PodIPPool], holdings: Iterable[Holding], naming: Naming) -> AssignmentPlan:
-    """Plan parts for nodes; what is wrong with pools and nodes is said, and the rest goes on."""
+def plan(
+    pools: Iterable[PodIPPool],
+    holdings: Iterable[Holding],
+    naming: Naming,
+    taken: Iterable[Network] = (),
+) -> AssignmentPlan:
+    """Plan parts for nodes; what is wrong with pools and nodes is said, and the rest goes on.
+
+    `taken` is some other node's, of which nothing else is known.
+    """
     nodes = sorted(holdings, key=lambda one: (one.record.created, one.node))
     claims = claims_of(one.record for one in nodes)
     shares = Shares.of(pools, naming)
-    shares.take(claims)
+    shares.take([*claims, *((n.version, *range_of(n), "", n) for n in taken)])
     errors: dict[str, list[str]] = {}
     wants = list(_wants(nodes, shares, naming, errors))
     _serve(wants)
@@ -86,12 +95,15 @@ def plan(pools: Iterable[PodIPPool], holdings: Iterable[Holding], naming: Naming
     problems = (
         *shares.problems,
         *contested(claims),
-        *_strays(nodes, shares, naming),
         *_dry(states, shares, refused, naming),
     )
     texts = {node: "; ".join(errors[node]) for node in sorted(errors)}
     return AssignmentPlan(
-        tuple(_assignments(wants, naming)), texts, problems, tuple(states.values())
+        tuple(_assignments(wants, naming)),
+        texts,
+        problems,
+        tuple(states.values()),
+        tuple(_strays(nodes, shares, naming)),
     )
 
 
@@ -154,17 +166,14 @@ def _assignments(wants: Iterable[_Want], naming: Naming) -> Iterator[Assignment]
         yield Assignment(node, tuple(networks), naming.assigned(pool))
 
 
-def _strays(nodes: Iterable[Holding], shares: Shares, naming: Naming) -> Iterator[str]:
-    """Say which networks nodes have of pools that have been made smaller, or removed."""
-    found: dict[Key, list[str]] = {}
+def _strays(nodes: Iterable[Holding], shares: Shares, naming: Naming) -> Iterator[StrandedNetwork]:
+    """The networks that nodes have of pools that have been made smaller, or removed."""
     for node in nodes:
         for pool, networks in node.parts.items():
             for network in networks:
                 if not shares.has(pool, network):
-                    owned = found.setdefault((pool, network.version), [])
-                    owned.append(f"{network} of node {node.node}")
-    for (pool, version), owned in sorted(found.items()):
-        yield naming.strays(pool, version, owned, exists=pool in shares.names)
+                    why = naming.stray(pool, network.version, exists=pool in shares.names)
+                    yield StrandedNetwork(node.node, network, why, pool)
 
 
 def _dry(
