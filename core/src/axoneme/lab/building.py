@@ -47,7 +47,7 @@ def build(lab: Lab, settings: Settings) -> None:
             _write(node.config, agent_config(lab, node, settings))
             install_cni(node)
             start_agent(node)
-        wait_for_agents((*lab.operators, *nodes))
+        wait_for_agents((*nodes, *lab.operators))
         wait_for_networks(lab, len(nodes))
         _lead_back(lab, nodes)
         settings.save(lab.directory / "lab.json")
