@@ -48,7 +48,7 @@ class Pool:
     size: int = 250
     owners: dict[str, tuple[Address, ...]] = field(factory=dict)
 
-    def allocate(self, owner: str) -> tuple[Address, ...]:
+    async def allocate(self, owner: str, *_: object) -> tuple[Address, ...]:
         """The owner's, or the next that nobody has."""
         if owner not in self.owners:
             taken = set(self.owners.values())

@@ -130,7 +130,9 @@ def restart_node(agent, node):
 def test_pods_of_before_a_restart_of_the_node_are_gone(agent, runtime, node):
     """Their endpoints and addresses too; endpoints that others wrote stay, and are named."""
     one_address = [ip_network("10.1.0.7/32")]
-    agent.configure(["tc"], 'address-expiration = "0s"\n', networks=one_address)
+    agent.configure(
+        ["tc"], 'address-quarantine = "0s"\naddress-expiration = "0s"\n', networks=one_address
+    )
     before, after = runtime.container(), runtime.container()
     with agent:
         runtime.add(before)

@@ -125,7 +125,7 @@ class PodIpam:
             return []
         error = self.cluster.record.ipam.error
         found = [self.refusal] if self.refusal else []
-        found += [f"the operator says of this node: {error}"] if error else []
+        found += [f"the node's resource says: {error}"] if error else []
         return [*found, *self.ledger.problems]
 
     def problem(self) -> str:
@@ -223,6 +223,8 @@ class PodIpam:
                 try:
                     return self.ledger.allocate(owner, request, choice, self._is_alive)
                 except PoolExhausted:
+                    if self._free_leaks():
+                        continue
                     left = end - time.monotonic()
                     if not self._grows(choice) or left <= 0:
                         raise
@@ -315,6 +317,13 @@ class PodIpam:
         return told
 
     # What went wrong
+
+    def _free_leaks(self) -> bool:
+        """Whether an address is free that was not, before the next round would have found it."""
+        found = self.heal()
+        for leak in found:
+            _log.warning("%s", leak)
+        return bool(found)
 
     def heal(self) -> list[str]:
         """Free addresses whose pods have been gone for long; a sentence each."""
