@@ -43,7 +43,7 @@ def served(tmp_path):
     def run(client):
         async def both():
             source = Source()
-            methods = {"double": lambda number: 2 * number}
+            methods = {"double": lambda number: 2 * number, "half": lambda number: 1 / number}
             async with serve(tmp_path, methods, {"count": source.count}):
                 found = await asyncio.to_thread(client, tmp_path)
                 if isinstance(found, list):
@@ -58,8 +58,15 @@ def served(tmp_path):
 def test_a_request_is_answered(served):
     """What the method returns, or its error with the nearest name."""
     assert served(lambda run_dir: ask(run_dir, "double", number=21)) == 42
-    with pytest.raises(AxonemeError, match="no method 'duoble'; there are double, count"):
+    with pytest.raises(AxonemeError, match="no method 'duoble'; there are double, half, count"):
         served(lambda run_dir: ask(run_dir, "duoble"))
+
+
+def test_a_fault_of_the_agents_own_is_told_to_whoever_asked(served, caplog):
+    """With what it was; the log has the traceback, and the next request is answered."""
+    with pytest.raises(AxonemeError, match="half failed: ZeroDivisionError"):
+        served(lambda run_dir: ask(run_dir, "half", number=0))
+    assert "Traceback" in caplog.text
 
 
 def test_a_stream_has_a_result_then_headers_with_bytes(served):

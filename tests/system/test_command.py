@@ -183,6 +183,18 @@ def test_what_is_wrong_comes_with_what_to_do(agent):
     assert "raise agent.map-entries.endpoints" in told
 
 
+def test_a_map_of_another_size_than_its_key_says_is_named(agent):
+    """An earlier agent made and pinned it: the key has no effect, and nobody would know."""
+    agent.configure(["tc"], "map-entries.endpoints = 128\n")
+    with agent:
+        assert brief(agent) == "all is well"
+    agent.configure(["tc"], "map-entries.endpoints = 256\n")
+    with agent:
+        told = brief(agent, fails=1)
+    assert "map endpoints it has 128 entries and not the 256 of the configuration" in told
+    assert "remove the map's pin" in told
+
+
 def test_a_program_that_somebody_removed_is_a_finding_until_it_is_repaired(agent, node):
     """The place is named, and --wait waits; for a minute more the repair is told as lately."""
     with agent:

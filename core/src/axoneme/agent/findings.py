@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import asdict, frozen
 
 from axoneme.errors import AxonemeError
 from axoneme.host import Status
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from axoneme.agent.agent import Agent
+    from axoneme.config import AgentConfig
     from axoneme.datapath import Usage
     from axoneme.host import PluginState
 
@@ -49,6 +50,7 @@ def find_problems(agent: Agent, usage: Mapping[str, Usage]) -> list[Finding]:
         *_network(agent),
         *_addresses(agent),
         *_maps(usage),
+        *_sizes(agent.engine.configuration.agent, usage),
         *(Finding("configuration", text, _START) for text in agent.notes.fixed),
         *_drift(agent),
     ]
@@ -112,6 +114,16 @@ def _maps(usage: Mapping[str, Usage]) -> Iterator[Finding]:
             text = f"{one.used} of {one.max_entries} entries are in use: when it is full, new "
             text += "ones are refused"
             yield Finding(f"map {name}", text, _room_for(name))
+
+
+def _sizes(configured: AgentConfig, usage: Mapping[str, Usage]) -> Iterator[Finding]:
+    """Maps that an earlier agent made, with another size than the configuration says now."""
+    for name, size in asdict(configured.map_entries).items():
+        if size is not None and name in usage and usage[name].max_entries != size:
+            text = f"it has {usage[name].max_entries} entries and not the {size} of the "
+            text += "configuration: a map that is pinned keeps its size"
+            remedy = "restart the node; or end the agent, remove the map's pin, and start it again"
+            yield Finding(f"map {name}", text, remedy)
 
 
 def _room_for(name: str) -> str:

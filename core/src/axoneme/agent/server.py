@@ -129,3 +129,8 @@ async def _answer(line: bytes, methods: Mapping[str, Any]) -> dict[str, Any]:
         return {"result": await result if isawaitable(result) else result}
     except (AxonemeError, TypeError, KeyError) as error:
         return {"error": f"{name}: {error}"}
+    except Exception as error:  # noqa: BLE001 - whoever asked is to hear of it, too
+        asyncio.get_running_loop().call_exception_handler(
+            {"message": f"{name} failed", "exception": error}
+        )
+        return {"error": f"{name} failed: {type(error).__name__}: {error}; the log says where"}

@@ -155,10 +155,8 @@ def withdraw(files: tuple[str, ...], name: str) -> None:
 @pod_group.command(
     "add", epilog=examples("axoneme lab pod add web --label app=web --port http=80/tcp")
 )
-@click.argument("pod", help="Small letters, digits and dashes.")
-@click.option(
-    "--namespace", "-n", default="default", show_default=True, help="The pod's namespace."
-)
+@click.argument("pod", help="Small letters, digits and dashes, such as web, or shop/web.")
+@click.option("--namespace", "-n", default="", help="The pod's namespace; default if not given.")
 @click.option("--node", default="", help="Where; the node with the fewest if not given.")
 @click.option(
     "--label", "-l", multiple=True, metavar="KEY=VALUE", help="One of its labels; can be repeated."
@@ -181,9 +179,10 @@ def pod_add(  # noqa: PLR0917 - options are named where they are given
     """Make a pod by CNI; print its addresses."""
     from axoneme.lab import Port
 
+    space, _, short = pod.rpartition("/")
     made = _lab(name).add_pod(
-        pod,
-        namespace=namespace,
+        short,
+        namespace=namespace or space or "default",
         node=node,
         labels=_labels(label),
         ports=[Port.parse(text) for text in port],

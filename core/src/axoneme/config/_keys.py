@@ -114,9 +114,9 @@ def plain(value: Any) -> Any:
 def type_words(kind: Any) -> str:
     """Return what a reader of TOML calls a type."""
     if get_origin(kind) in _ARRAYS:
-        return f"array of {type_words(get_args(kind)[0])}s"
+        return f"array of {_many(type_words(get_args(kind)[0]))}"
     if get_origin(kind) in _TABLES:
-        return f"table of {type_words(get_args(kind)[1])}s"
+        return f"table of {_many(type_words(get_args(kind)[1]))}"
     if typing.get_origin(kind) is typing.Literal:
         return " or ".join(f'"{option}"' for option in get_args(kind))
     options = [option for option in get_args(kind) or (kind,) if option is not NoneType]
@@ -124,3 +124,10 @@ def type_words(kind: Any) -> str:
         return " or ".join(f'"{member.value}"' for member in options[0])
     names = (getattr(option, "__name__", str(option)) for option in options)
     return " or ".join(_TYPES.get(name, name) for name in names)
+
+
+def _many(words: str) -> str:
+    """Several of what a type is called; words in quotation marks are themselves."""
+    if '"' in words:
+        return words
+    return " or ".join(f"{w}es" if w.endswith("s") else f"{w}s" for w in words.split(" or "))
