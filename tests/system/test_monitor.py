@@ -297,8 +297,8 @@ def test_the_command_shows_the_past_and_ends(agent):
         assert (code, out) == (1, "")
         assert "no pod's name begins with default/oen; did you mean default/one?" in errors
         code, out, errors = finish(command(agent, "--since", "yesterday"))
-        assert (code, out) == (1, "")
-        assert "'yesterday' is no span of time" in errors
+        assert (code, out) == (2, "")
+        assert "'yesterday' is no time: write one such as 30s, 5m or 1h30m" in errors
 
 
 @pytest.mark.parametrize(

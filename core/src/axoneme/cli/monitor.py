@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from axoneme.cli._durations import Duration
 from axoneme.cli._groups import examples
 from axoneme.cli._options import config_option, output_option, run_dir
 from axoneme.cli._words import pod_names
@@ -70,7 +71,9 @@ def _no_not(_: click.Context, __: click.Parameter, value: bool) -> None:
     )
 )
 @_choices
-@click.option("--since", default="", help="Begin with what is kept of the last so long: 30s, 5m.")
+@click.option(
+    "--since", type=Duration(), help="Begin with what is kept of the last so long: 30s, 5m."
+)
 @click.option(
     "--last", type=click.IntRange(min=0), help="Begin with the last so many that are kept."
 )
@@ -97,7 +100,7 @@ def _no_not(_: click.Context, __: click.Parameter, value: bool) -> None:
 @config_option
 def monitor(
     *,
-    since: str,
+    since: float | None,
     last: int | None,
     follow: bool,
     output: str,
@@ -111,10 +114,8 @@ def monitor(
     meant. What different options say must hold together.
     """
     asked: dict[str, Any] = {name: _split(name, given) for name, given in words.items() if given}
-    if since:
-        from axoneme.observe.durations import parse_seconds
-
-        asked["since"] = parse_seconds(since)
+    if since is not None:
+        asked["since"] = since
     if last is not None:
         asked["last"] = last
     ended = _show(config, output, colour, follow=follow, **asked)
