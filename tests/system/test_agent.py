@@ -74,7 +74,7 @@ def test_a_wrong_configuration_leaves_the_old_one_at_work(agent):
         agent.configure(["tc"], "[tc]\nforwrd = false\n")
         agent.wait_for(lambda: agent.ask("status")["problems"], "the problem")
         (problem,) = agent.ask("status")["problems"]
-        assert f"{agent.config}:7: tc.forwrd" in problem
+        assert f"{agent.config}:8: tc.forwrd" in problem
         assert "did you mean 'forward'?" in problem
         assert lanes(agent) == _LANES
         assert one.reaches(two.ipv4, 80)

@@ -14,7 +14,7 @@ from axoneme.lab import Lab, Settings
 def lab():
     """One node with two pods, and portguard beside tc."""
     lab = Lab(f"g{os.getpid()}")
-    lab.up(Settings(1, plugins=("tc", "portguard")))
+    lab.up(Settings(1, plugins=("tc", "ipam", "portguard")))
     yield lab
     lab.down()
 
