@@ -154,9 +154,9 @@ def test_what_is_there_is_counted(shop):
     assert found[enforcement, ("enforcement", "ingress")] == 1
     assert found[enforcement, ("enforcement", "none")] == 1
     assert found["cilium_ip_addresses", ("family", "ipv4")] == 2
-    assert found["cilium_ipam_capacity", ("family", "ipv4")] == 253
+    assert found["cilium_ipam_capacity", ("family", "ipv4")] == 254
     assert found["axoneme_nodes",] == 2
-    assert found["axoneme_plugins", ("status", "on")] == 1
+    assert found["axoneme_plugins", ("status", "on")] == 2
     assert found["axoneme_lanes", ("stage", "track")] == 1
     assert found["axoneme_verified_instructions", ("trunk", "from_pod")] > 0
     assert found["axoneme_verifier_seconds", ("trunk", "from_pod")] > 0
