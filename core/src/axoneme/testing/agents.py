@@ -28,15 +28,20 @@ _FIRST_IDENTITY = 1000
 
 
 class AgentProcess:
-    """`axoneme agent` with a configuration and a state directory below `directory`."""
+    """`axoneme agent` with a configuration and a run directory below `directory`.
 
-    def __init__(self, node: Node, directory: Path) -> None:
+    `cluster` has the state directory and the manifests, which agents share; by default this one
+    is alone.
+    """
+
+    def __init__(self, node: Node, directory: Path, cluster: Path | None = None) -> None:
+        shared = cluster or directory
         self.node = node
         self.config = directory / "axoneme.toml"
         self.run_dir = directory / "run"
-        self.manifests = directory / "manifests"
+        self.manifests = shared / "manifests"
         self.manifests.mkdir(exist_ok=True)
-        self.source = EmbeddedSource(directory / "state")
+        self.source = EmbeddedSource(shared / "state")
         self.source.create()
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -72,11 +77,12 @@ class AgentProcess:
 
     def write_node(self, name: str, networks: Iterable[Network]) -> None:
         """Write the manifest of a node, with the networks of its pods."""
+        file = f"node-{name}.json"
         spec = {"podCIDRs": [str(network) for network in networks]}
         node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}, "spec": spec}
-        draft = self.manifests / ".node.json"
+        draft = self.manifests / f".{file}"
         draft.write_text(json.dumps(node))
-        draft.replace(self.manifests / "node.json")
+        draft.replace(self.manifests / file)
 
     def start(self) -> Self:
         """Start the process, and wait until it answers."""
