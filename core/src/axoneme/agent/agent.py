@@ -106,7 +106,7 @@ class Agent:
         pods, ipam, problems = open_pods(cluster)
         settings = KernelSettings(configured.run_dir, configured.uplinks)
         observing = Observing.open(cluster)
-        followers = [observing.configure, ipam.configure]
+        followers = [observing.configure, ipam.reconfigure]
         reloading = Reloading(config_path, engine, measures, notes, ipam.objection, followers, text)
         agent = cls(engine, cluster, pods, ipam, settings, measures, notes, observing, reloading)
         notes.start = tuple(map(notes.note, problems))

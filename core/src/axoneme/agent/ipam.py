@@ -56,8 +56,7 @@ class PodIpam:
     expiration: float = field(default=0.0, init=False)
     #: The pools as they were asked for last.
     pools: tuple[AddressPool, ...] = field(default=(), init=False)
-    #: Why there is nobody to ask, and why what was answered is not put in effect.
-    _unanswered: str = field(default="", init=False)
+    #: Why what was answered is not put in effect.
     _stranding: str = field(default="", init=False)
     #: What the plugin was told when pools were put in effect last.
     _settings: str = field(default="", init=False)
@@ -78,10 +77,15 @@ class PodIpam:
         return ipam
 
     def configure(self) -> None:
-        """Take on the settings of the configuration in effect, and ask for the pools again."""
+        """Take on the settings of the configuration in effect."""
         agent = self.cluster.engine.configuration.agent
         self.ledger.quarantine = parse_duration(agent.address_quarantine)
         self.expiration = parse_duration(agent.address_expiration)
+
+    def reconfigure(self) -> None:
+        """Take on another configuration, and ask for the pools again."""
+        self.configure()
+        self._ask_again()
 
     def restore(self) -> list[str]:
         """Hold the addresses that pods have and the books do not speak of; what is wrong."""
@@ -116,7 +120,7 @@ class PodIpam:
     @property
     def refusal(self) -> str:
         """Why no pod gets an address, whatever there is; or nothing."""
-        return self._unanswered or self._stranding
+        return self._unanswered() or self._stranding
 
     @property
     def problems(self) -> list[str]:
@@ -131,6 +135,12 @@ class PodIpam:
     def problem(self) -> str:
         """Return why no pod could have an address now, or nothing."""
         return self.refusal or self.ledger.shortage()
+
+    def _ask_again(self) -> None:
+        try:
+            self.sync()
+        except (AxonemeError, OSError) as error:
+            _log.warning("the node's pools are asked for again in the next round: %s", error)
 
     def sync(self) -> None:
         """Ask for the node's pools, and tell of what the node has given."""
@@ -182,18 +192,19 @@ class PodIpam:
         return self.cluster.engine.host
 
     def _plugin(self) -> str | None:
-        """The one plugin that gives addresses; if there is not one, it is noted why."""
+        """The plugin that gives addresses, if there is one and no other."""
         answering = self._host.answering("axoneme_address_pools")
+        return answering[0] if len(answering) == 1 else None
+
+    def _unanswered(self) -> str:
+        """Why there is nobody to ask, or nothing."""
+        answering = self._host.answering("axoneme_address_pools")
+        if not answering:
+            return "no plugin gives addresses: add ipam to agent.plugins"
         if len(answering) == 1:
-            self._unanswered = ""
-            return answering[0]
+            return ""
         named = " and ".join(answering)
-        self._unanswered = (
-            f"the plugins {named} all give addresses: take all but one out of agent.plugins"
-            if named
-            else "no plugin gives addresses: add ipam to agent.plugins"
-        )
-        return None
+        return f"the plugins {named} all give addresses: take all but one out of agent.plugins"
 
     def _node(self, record: NodeRecord | None = None) -> IpamNode:
         manifests = self.cluster.manifests
@@ -280,6 +291,8 @@ class PodIpam:
     def release(self, owner: str) -> None:
         """Take back an owner's addresses, which rest for a while; nothing happens without any."""
         self.ledger.release(owner)
+        if self._stranding:  # this may have been the last of them
+            self._ask_again()
         self._tell_soon()
 
     # What the node tells
