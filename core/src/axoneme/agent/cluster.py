@@ -23,6 +23,7 @@ from axoneme.sources import EndpointRecord
 from axoneme.sources.manifests import ManifestReader
 
 from .addresses import AddressBook
+from .contested import Contested
 from .endpoints import sync_endpoints
 from .membership import join_cluster, put_record
 from .policies import NodePolicies
@@ -61,6 +62,8 @@ class Cluster:
     addresses: AddressBook
     reader: ManifestReader
     manifests: Manifests = field(init=False)
+    #: What other nodes claim of this one's networks.
+    contested: Contested = field(factory=Contested, init=False)
     #: All endpoints of the cluster that have been put in effect, by namespace and name.
     _endpoints: dict[tuple[str, str], EndpointRecord] = field(factory=dict, init=False)
     #: Of pods whose ADD is under way, which no file speaks of yet.
@@ -130,6 +133,7 @@ class Cluster:
         read = self.source.nodes.read()
         self._problems["nodes"] = tuple(map(str, read.problems))
         self.record = read.get(self.name) or put_record(self.source, self.record)
+        self.contested = Contested.of(self.record, read)
         others = tuple(record for record in read.records if record.name != self.name)
         reached = tuple((n.name, n.addresses, n.networks, n.id) for n in (self.record, *others))
         if reached != self._reached:

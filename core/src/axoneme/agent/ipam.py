@@ -62,6 +62,10 @@ class PodIpam:
     _settings: str = field(default="", init=False)
     #: What pods wait for whose pools are empty, by owner.
     _waiting: dict[str, PoolChoice] = field(factory=dict, init=False)
+    #: Pods of other nodes that have addresses of networks of this one.
+    _foreign: dict[str, tuple[Address, ...]] = field(factory=dict, init=False)
+    #: What is wrong with these.
+    _twice: tuple[str, ...] = field(default=(), init=False)
     _missing: dict[Address, float] = field(factory=dict, init=False)
     _more: asyncio.Event = field(factory=asyncio.Event, init=False)
     _told_later: asyncio.TimerHandle | None = field(default=None, init=False)
@@ -130,7 +134,7 @@ class PodIpam:
         error = self.cluster.record.ipam.error
         found = [self.refusal] if self.refusal else []
         found += [f"the node's resource says: {error}"] if error else []
-        return [*found, *self.ledger.problems]
+        return [*found, *self._twice, *self.ledger.problems]
 
     def problem(self) -> str:
         """Return why no pod could have an address now, or nothing."""
@@ -151,8 +155,23 @@ class PodIpam:
         if self._stranding:
             self._put(())
         else:
-            self._put(pools)
+            self._hold_foreign()
+            networks = (network for pool in pools for network in pool.networks)
+            withheld = self.cluster.contested.withheld(networks)
+            self._put(tuple(_without(pool, withheld) for pool in pools) if withheld else pools)
             self.tell()
+
+    def _hold_foreign(self) -> None:
+        """Give nothing that pods of other nodes have, where these claim networks of ours."""
+        endpoints = self.cluster.endpoints.values()
+        foreign = self.cluster.contested.held(self.cluster.name, endpoints)
+        if foreign == self._foreign:
+            return
+        for pod in self._foreign:
+            self.ledger.let_go(pod)
+        self._foreign = foreign
+        found = (self.ledger.hold(pod, addresses) for pod, addresses in foreign.items())
+        self._twice = tuple(text for texts in found for text in texts)
 
     def _not_as_before(self, pools: tuple[AddressPool, ...]) -> str:
         """Say whose addresses an agent with other settings gave that these pools do not have.
