@@ -8,6 +8,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from tests.system.runtimes import Runtime
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from tests.system.runtimes import Answer, Container
 
     from axoneme.model import Address, NodeRecord
-
-_AT_ONCE = 16
 
 
 class Member(Runtime):
@@ -61,13 +60,19 @@ class Member(Runtime):
         assert answer.code == 0, answer.document
         return answer.addresses
 
-    def come_all(self, names: Iterable[str]) -> dict[str, tuple[Address, ...]]:
-        """Many pods at once."""
+    def ask_for_all(self, names: Iterable[str]) -> dict[str, Answer]:
+        """ADD of many pods at once."""
         listed = list(names)
         for name in listed:
             self._pod(name)
-        with ThreadPoolExecutor(_AT_ONCE) as threads:
-            return dict(zip(listed, threads.map(self.come, listed), strict=True))
+        with ThreadPoolExecutor(len(listed)) as threads:
+            return dict(zip(listed, threads.map(self.ask_for, listed), strict=True))
+
+    def come_all(self, names: Iterable[str]) -> dict[str, tuple[Address, ...]]:
+        """Many pods get their addresses at once."""
+        answers = self.ask_for_all(names)
+        assert [a.document for a in answers.values() if a.code] == []
+        return {name: answer.addresses for name, answer in answers.items()}
 
     def refused(self, name: str, **options: Any) -> str:
         """Why a pod gets no address: what the runtime is told."""
@@ -87,7 +92,7 @@ class Member(Runtime):
         source = self.pods[name]
         with far.echo():
             for address in addresses:
-                self.agent.wait_for(lambda a=address: source.pings(a), f"{name} to reach {address}")
+                self.agent.wait_for(partial(source.pings, address), f"{name} to reach {address}")
 
     def findings(self) -> str:
         """What its status says is wrong."""

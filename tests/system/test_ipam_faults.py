@@ -196,3 +196,88 @@ def test_two_plugins_for_addresses(cluster, one):
     one.go("near")
     settle(cluster, one, cluster.keys)
     one.come("late")
+
+
+# Pools that run dry, and bad input
+
+
+def test_a_pool_that_100_pods_want_at_once(tmp_path):
+    """As many get one as there are, nobody one of another, and the rest hear why; they go on."""
+    with Members(tmp_path, KUBERNETES, count=1) as cluster:
+        (one,) = cluster.members
+        one.agent.write_node(one.name, [ip_network("10.70.1.0/27")])
+        cluster.start()
+        names = [f"pod{number}" for number in range(100)]
+        answers = one.ask_for_all(names)
+        given = {name: answer.addresses for name, answer in answers.items() if answer.code == 0}
+        assert {str(a) for (a,) in given.values()} == {f"10.70.1.{n}" for n in range(1, 31)}
+        assert len(given) == 30
+        for answer in answers.values():
+            if answer.code:
+                assert answer.document["code"] == 100
+                assert "no IPv4 address is free: 30 in use" in answer.document["msg"]
+        assert "pool default: 30 of 30 IPv4 addresses are in use" in one.findings()
+        first, second = list(given)[:2]
+        echoes(one, first, second, given[second][0])
+        assert {row["pod"] for row in one.rows().values()} == {f"default/{name}" for name in given}
+        one.go(first)
+        settle(cluster, one, 'address-quarantine = "0s"\n')
+        late = next(name for name in names if name not in given)
+        assert one.come(late) == given[first]
+
+
+POOL = """
+apiVersion: cilium.io/v2
+kind: CiliumPodIPPool
+metadata: {{name: {name}}}
+spec: {{ipv4: {{cidrs: [{cidr}], maskSize: {mask}}}}}
+"""
+
+
+def test_pools_and_claims_that_are_wrong(tmp_path):
+    """They are named by operator and agents; who is of another pool gets addresses."""
+    ipam = 'mode = "multi-pool"\npre-allocate = 2\ndefault-pool = "a"\n'
+    with Members(tmp_path, ipam) as cluster, cluster.operator as operator:
+        for name, cidr, mask in (
+            ("a", "10.50.0.0/16", 28),
+            ("b", "10.50.128.0/17", 28),
+            ("wide", "10.51.0.0/16", 8),
+            ("narrow", "10.52.0.0/16", 33),
+        ):
+            cluster.write(f"{name}.yaml", POOL.format(name=name, cidr=cidr, mask=mask))
+        one, two = cluster.start().members
+        (far,) = two.come("far")
+
+        def told(*texts):
+            said = "\n".join(operator.ask("status")["problems"])
+            return all(text in said for text in texts)
+
+        overlap = ("pools a and b overlap, in 10.50.0.0/16 and 10.50.128.0/17: b gives nothing",)
+        masks = (
+            "10.51.0.0/16 is smaller than a node's part of it",
+            "must be 1 to 32",
+            "narrow.yaml",
+        )
+        operator.wait_for(lambda: told(*overlap, *masks), "what is wrong to be named")
+        assert all(text in one.findings() for text in masks)
+
+        part = two.record.ipam.allocated
+        cluster.nodes.update(one.name, lambda r: evolve(r, ipam=evolve(r.ipam, allocated=part)))
+        (claim,) = part[0].networks
+        both = f"nodes node1 and node2 both have {claim}"
+        operator.wait_for(lambda: told(both), "the claim to be named")
+        for member in (one, two):
+            member.agent.wait_for(lambda m=member: both in m.findings(), "the claim to be named")
+        (web,) = one.come("web")
+        assert web in claim
+        assert web != far
+        assert str(far) in one.refused("asks", args=f"IP={far}")
+        assert two.come("far") == (far,)
+        assert "no IPv4 network" in two.refused("late")
+        echoes(two, "far", "far", far)
+        one.go("web")
+        cluster.nodes.update(one.name, lambda r: evolve(r, ipam=evolve(r.ipam, allocated=())))
+        operator.wait_for(lambda: not told(both), "the claim to be gone")
+        (late,) = two.come("late")
+        assert late in claim
+        assert late != far
