@@ -18,7 +18,10 @@ from axoneme.lab.agents import end_agent, start_agent, wait_for_agents
 from axoneme.testing.agents import AgentProcess
 
 SECRET = "correct-horse-battery"
-AGENT = {"status", "endpoints", "identities", "policies", "nodes"}
+AGENT = {
+    *("status", "endpoints", "identities", "policies", "nodes"),
+    *("addresses", "address-pools"),
+}
 MAPS = {
     *("conntrack", "counters", "drops", "endpoints", "event_counters", "ipcache", "nodes"),
     *("policy", "reasons", "rule_sets", "rules", "runtime"),
@@ -88,7 +91,7 @@ def test_with_an_agent_nothing_is_missing(shop, tmp_path):
     assert "friend" in {flow["source"]["pod"] for flow in flows}
     assert {flow["node"] for flow in flows} == {"node1"}
     on = [row for row in json.loads(texts["agent/status.json"])["plugins"] if row["status"] == "on"]
-    assert [row["name"] for row in on] == ["tc"]
+    assert [row["name"] for row in on] == ["ipam", "tc"]
     assert json.loads(texts["node/packages.json"])["axoneme"]
     assert "net.ipv4.ip_forward = 1" in texts["node/sysctls.txt"]
     (first, *_) = json.loads(texts["kernel/attached.json"])

@@ -36,6 +36,8 @@ _METHODS: Final = {
     "identities": "agent/identities.json",
     "policies": "agent/policies.json",
     "nodes": "agent/nodes.json",
+    "addresses": "agent/addresses.json",
+    "address-pools": "agent/address-pools.json",
 }
 #: Of one directory.
 _MOST_FILES: Final = 5000
