@@ -43,12 +43,11 @@ class FaultyAgent(AgentProcess):
             config=str(self.config),
         )
 
-    def start(self):
+    def launch(self):
         """Start it, with its log in a file."""
         with self.log.open("wb") as log:
             line = [sys.executable, "-c", self.program]
             self.process = self.node.popen(line, stderr=log)
-        self.wait_for(self._answers, "the agent to answer")
         return self
 
     def fault(self):

@@ -5,29 +5,24 @@ from __future__ import annotations
 
 import json
 import sys
-import time
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
-from axoneme.agent import ask
+from axoneme.agent.client import SOCKET
 from axoneme.sources import EmbeddedSource, EndpointRecord
-from axoneme.testing._timeouts import scaled
-from axoneme.testing._worker import KitError
+from axoneme.testing._daemons import Daemon
 
 if TYPE_CHECKING:
-    import subprocess
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
-    from types import TracebackType
 
     from axoneme.model import Network
     from axoneme.testing.nodes import Node
     from axoneme.testing.pods import Pod
 
-_SECONDS = 20.0
 _FIRST_IDENTITY = 1000
 
 
-class AgentProcess:
+class AgentProcess(Daemon):
     """`axoneme agent` with a configuration and a run directory below `directory`.
 
     `cluster` has the state directory and the manifests, which agents share; by default this one
@@ -43,7 +38,7 @@ class AgentProcess:
         self.manifests.mkdir(exist_ok=True)
         self.source = EmbeddedSource(shared / "state")
         self.source.create()
-        self.process: subprocess.Popen[bytes] | None = None
+        super().__init__(self.run_dir / SOCKET)
 
     def configure(
         self,
@@ -84,33 +79,11 @@ class AgentProcess:
         draft.write_text(json.dumps(node))
         draft.replace(self.manifests / file)
 
-    def start(self) -> Self:
-        """Start the process, and wait until it answers."""
+    def launch(self) -> Self:
+        """Start the process; it answers later, or ends before."""
         command = [sys.executable, "-m", "axoneme", "agent", "--config", str(self.config)]
         self.process = self.node.popen(command)
-        self.wait_for(self._answers, "the agent to answer")
         return self
-
-    def _answers(self) -> bool:
-        if self.process is not None and self.process.poll() is not None:
-            raise KitError(f"the agent ended with {self.process.returncode}; see what it wrote")
-        try:
-            self.ask("status")
-        except ConnectionError:
-            return False
-        return True
-
-    def ask(self, method: str, **arguments: Any) -> Any:
-        """What the agent answers on its socket."""
-        return ask(self.run_dir, method, **arguments)
-
-    def wait_for(self, condition: Callable[[], object], what: str) -> None:
-        """Wait until a condition holds; KitError after 20 seconds."""
-        end = time.monotonic() + scaled(_SECONDS)
-        while not condition():
-            if time.monotonic() > end:
-                raise KitError(f"waited {scaled(_SECONDS):.0f} s for {what}")
-            time.sleep(0.02)
 
     def add_pod(self, name: str | None = None) -> Pod:
         """A pod that the state directory tells of; it is attached when this returns."""
@@ -130,27 +103,3 @@ class AgentProcess:
     def endpoints(self) -> set[int]:
         """The ids of the endpoints that are attached."""
         return {row["id"] for row in self.ask("status")["endpoints"]}
-
-    def end(self) -> int:
-        """End the process with SIGTERM; its exit code."""
-        assert self.process is not None
-        self.process.terminate()
-        return self.process.wait(scaled(_SECONDS))
-
-    def kill(self) -> None:
-        """End the process as a crash would."""
-        assert self.process is not None
-        self.process.kill()
-        self.process.wait(scaled(_SECONDS))
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self.process is not None and self.process.poll() is None:
-            self.end()

@@ -6,22 +6,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
-from axoneme.agent.client import OPERATOR_SOCKET, ask_at
-from axoneme.testing._timeouts import scaled
-from axoneme.testing._worker import KitError
+from axoneme.agent.client import OPERATOR_SOCKET
+from axoneme.testing._daemons import Daemon
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
-    from types import TracebackType
-
-_SECONDS = 20.0
 
 
-class OperatorProcess:
+class OperatorProcess(Daemon):
     """`axoneme operator` with a configuration and a run directory of its own.
 
     `state` is shared with the agents and other operators. `command` runs it in place of the
@@ -41,7 +36,7 @@ class OperatorProcess:
         self.config = directory / "axoneme.toml"
         self.run_dir = directory / "run"
         self.log = directory / "operator.log"
-        self.process: subprocess.Popen[bytes] | None = None
+        super().__init__(self.run_dir / OPERATOR_SOCKET)
         self._command = [sys.executable, *command, "--config", str(self.config)]
         self.environment = {**os.environ, **(environment or {})}
 
@@ -61,59 +56,11 @@ class OperatorProcess:
             self.process = subprocess.Popen(self._command, env=self.environment, stderr=log)
         return self
 
-    def start(self) -> Self:
-        """Start the process, and wait until it answers."""
-        self.launch()
-        self.wait_for(self._answers, "the operator to answer")
-        return self
-
-    def _answers(self) -> bool:
-        if self.process is not None and self.process.poll() is not None:
-            text = self.log.read_text(errors="replace")
-            raise KitError(f"the operator ended with {self.process.returncode}:\n{text}")
-        try:
-            self.ask("status")
-        except ConnectionError:
-            return False
-        return True
-
-    def ask(self, method: str, **arguments: Any) -> Any:
-        """What the operator answers on its socket."""
-        return ask_at(self.run_dir / OPERATOR_SOCKET, method, **arguments)
+    def last_words(self) -> str:
+        """What the process wrote."""
+        return f":\n{self.log.read_text(errors='replace')}"
 
     @property
     def leads(self) -> bool:
         """Whether it says that it leads."""
         return bool(self.ask("status")["leading"])
-
-    def wait_for(self, condition: Callable[[], object], what: str) -> None:
-        """Wait until a condition holds; KitError after 20 seconds."""
-        end = time.monotonic() + scaled(_SECONDS)
-        while not condition():
-            if time.monotonic() > end:
-                raise KitError(f"waited {scaled(_SECONDS):.0f} s for {what}")
-            time.sleep(0.005)
-
-    def end(self) -> int:
-        """End the process with SIGTERM; its exit code."""
-        assert self.process is not None
-        self.process.terminate()
-        return self.process.wait(scaled(_SECONDS))
-
-    def kill(self) -> None:
-        """End the process as a crash would."""
-        assert self.process is not None
-        self.process.kill()
-        self.process.wait(scaled(_SECONDS))
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self.process is not None and self.process.poll() is None:
-            self.kill()
