@@ -113,6 +113,16 @@ level = -1
     ]
 
 
+def test_a_key_in_another_section_is_told_where_it_belongs():
+    """In a section that is there, or in that of a plugin which is not on."""
+    (told,) = problems("agent.plugins = ['portguard']\n[portguard]\nstate-dir = '/x'\n")
+    assert told == "axoneme.toml:3: portguard.state-dir: is a key of [agent]: write it there"
+    (told,) = problems("[agent]\nlevel = 1\nplugins = ['portguard']\n")
+    assert told == "axoneme.toml:2: agent.level: is a key of [portguard]: write it there"
+    (told,) = problems("[agent]\ncluster-pool-ipv4-cidr = ['10.0.0.0/8']\n")
+    assert "is a key of the plugin ipam, which is not installed" in told
+
+
 def test_a_missing_key_is_missed_where_its_section_is():
     """The line is that of the table that should have had the key."""
     (told,) = problems("agent.plugins = ['strict']\n\n[strict]\n# empty\n")

@@ -73,7 +73,8 @@ def parse_config(text: str, source: SectionSource, *, name: str) -> Configuratio
 def _read(document: Document, source: SectionSource, path: Path | None) -> Configuration:
     enabled = enabled_plugins(document.table)
     known = source.sections(enabled)
-    renamed = rename(document.table, {AGENT_SECTION: AgentConfig, **known.classes})
+    classes = {AGENT_SECTION: AgentConfig, **known.classes}
+    renamed = rename(document.table, classes)
     table = renamed.table
     agent, faults = settings_reader(AgentConfig)(table.get(AGENT_SECTION, {}), (AGENT_SECTION,))
     sections = {}
@@ -81,6 +82,7 @@ def _read(document: Document, source: SectionSource, path: Path | None) -> Confi
         sections[name], wrong = settings_reader(settings)(table.get(name, {}), (name,))
         faults += wrong
     names = Names(known, enabled, renamed.aliases)
+    faults = [_at_home(fault, classes, names) for fault in faults]
     strangers = table.keys() - names.sections
     faults += [fault for key in strangers for fault in _misplaced(key, table[key], names)]
     faults += [
@@ -103,9 +105,25 @@ def enabled_plugins(table: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in names if isinstance(name, str)))
 
 
+def _at_home(fault: Fault, classes: Mapping[str, type], names: Names) -> Fault:
+    """Say of a key that is not known in its section in which one it is, if there is one."""
+    section, key = fault.path[0], fault.path[-1]
+    if len(fault.path) != 2 or key in _keys(classes[str(section)]):
+        return fault
+    homes = [name for name, settings in classes.items() if key in _keys(settings)]
+    if homes:
+        return Fault(fault.path, f"is a key of [{homes[0]}]: write it there")
+    owner = owner_of(str(key))
+    return Fault(fault.path, names.advice(owner)) if owner else fault
+
+
+def _keys(settings: type) -> set[str]:
+    return set(map(key_of, fields_dict(settings).values()))
+
+
 def _misplaced(key: str, value: Any, names: Names) -> list[Fault]:
     """What is wrong with what stands at the top of a file and is no section."""
-    if key in map(key_of, fields_dict(AgentConfig).values()):
+    if key in _keys(AgentConfig):
         return [Fault((key,), f"is a key of [{AGENT_SECTION}]: write it below that line")]
     paths: list[KeyPath] = [(key, name) for name in value] if isinstance(value, dict) else [(key,)]
     owners = {path: owner_of(dotted(path)) for path in paths}
