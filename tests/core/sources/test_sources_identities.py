@@ -297,7 +297,12 @@ def _collect(arguments):
     state, _ = arguments
     source, removed, end = EmbeddedSource(state), 0, time.monotonic() + 4
     while time.monotonic() < end:
+        start = time.monotonic()
         used = {record.identity for record in source.read().records}
+        if (
+            time.monotonic() - start > 0.02
+        ):  # the machine had other things to do: who is used is old
+            continue
         removed += len(source.identities.remove_unused(used, seconds=0.15))
     return "", removed
 

@@ -211,3 +211,22 @@ def test_a_node_that_is_not_there_is_not_updated(source):
     (source.nodes.directory / "bad.json").write_text("{")
     assert source.nodes.update("bad", lambda record: record) is None
     assert source.nodes.update("../one", lambda record: record) is None
+
+
+def _come_and_go(arguments):
+    state, number = arguments
+    nodes = EmbeddedSource(state).nodes
+    for turn in range(40):
+        if (turn + number) % 2:
+            nodes.write(evolve(ONE, id=number))
+        else:
+            nodes.delete("one")
+    return number
+
+
+def test_a_node_that_goes_leaves_no_file(source):
+    """Not the one that its writers lock, either, however many of them there are at once."""
+    with ProcessPoolExecutor(4) as pool:
+        list(pool.map(_come_and_go, [(source.state, number) for number in range(1, 9)]))
+    source.nodes.delete("one")
+    assert [path.name for path in source.nodes.directory.iterdir()] == []

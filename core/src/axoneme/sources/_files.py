@@ -112,10 +112,12 @@ def try_lock(path: Path) -> int | None:
 def locked(path: Path) -> Iterator[None]:
     """Have nobody else in here, for as long as it takes to read and write one file.
 
+    Whoever is in may remove the file that is there for that, with the other one.
+
     Raises StateError if the file that is there for that cannot be made, or somebody keeps it.
     """
     end = time.monotonic() + _PATIENCE
-    while (descriptor := try_lock(path)) is None:
+    while (descriptor := _lock_of(path)) is None:
         if time.monotonic() > end:
             text = f"another process has had it locked for {_PATIENCE:.0f} s: see if it is stopped"
             raise StateError(text, file=str(path))
@@ -124,6 +126,15 @@ def locked(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _lock_of(path: Path) -> int | None:
+    """Lock a file, unless somebody else has it, or removed it in between."""
+    descriptor = try_lock(path)
+    if descriptor is not None and os.fstat(descriptor).st_nlink == 0:
+        os.close(descriptor)
+        return None
+    return descriptor
 
 
 @contextmanager

@@ -152,9 +152,17 @@ class NodeFiles:
         return record
 
     def delete(self, name: str) -> None:
-        """Remove a node; nothing happens if it is not there."""
-        if is_name(name):
+        """Remove a node; nothing happens if it is not there.
+
+        Raises:
+            StateError: somebody keeps it locked.
+        """
+        if not (is_name(name) and self.directory.is_dir()):
+            return
+        lock = self.directory / f".{name}.update"
+        with locked(lock):
             (self.directory / f"{name}{SUFFIX}").unlink(missing_ok=True)
+            lock.unlink(missing_ok=True)
 
 
 def _taken(
