@@ -43,8 +43,11 @@ receiver = threading.Thread(target=receive)
 receiver.start()
 threading.Thread(target=lambda: (sys.stdin.read(), ended.set())).start()
 while not ended.wait(0.004):
-    stream.send(sent.to_bytes(8, "big"))
     sent += 1
+    try:
+        stream.send((sent - 1).to_bytes(8, "big"))
+    except ConnectionRefusedError:  # told of one before: the server does not listen yet
+        pass
 receiver.join()
 print(sent, *sorted(set(range(sent)) - answered))
 """

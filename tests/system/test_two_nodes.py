@@ -230,7 +230,8 @@ def test_a_pod_that_is_not_there_is_unreachable(cluster, pods, index):
         if cluster.network(1).tunnel:  # nobody said on which node it is
             with pytest.raises(TimeoutError):
                 source.recv(64)
-            assert cluster.dropped(1, "no_tunnel") == before + 1
+            # The tunnel device may say hello to its neighbours meanwhile, who are nowhere, too.
+            assert cluster.dropped(1, "no_tunnel") > before
         else:
             assert complaint(source)[1] == str(cluster.node(2).addresses[index])
 
