@@ -13,6 +13,7 @@ import logging
 import time
 from collections import Counter
 from contextlib import suppress
+from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from attrs import define, evolve, field
@@ -181,7 +182,8 @@ class PodIpam:
         """
         plugin = self._plugin()
         sections = self.cluster.engine.configuration.sections
-        settings = f"{plugin} {sections.get(plugin or '')}"
+        section = repr(sections.get(plugin or "")).encode()  # it may have secrets
+        settings = f"{plugin} {sha256(section).hexdigest()}"
         if settings == self._settings:
             return ""
         path = self.cluster.source.ipam_settings(self.cluster.name)

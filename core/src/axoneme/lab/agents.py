@@ -7,16 +7,15 @@ import signal
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from axoneme.errors import AxonemeError
 from axoneme.lab.processes import Process
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
-    from axoneme.lab.places import Place
+    from axoneme.lab.runner import Runner
 
 _READY_SECONDS = 120.0
 _END_SECONDS = 10.0
@@ -24,54 +23,6 @@ _PAUSE = 0.02
 _LOG_LINES = 12
 #: The shell ends at once, and so the agent is nobody's child that would have to be waited for.
 _DETACHED = '"$@" </dev/null >>"$0" 2>&1 & echo $!'
-
-
-class Runner(Protocol):
-    """Where a process of the lab runs: a node with its agent, or an operator."""
-
-    @property
-    def name(self) -> str:
-        """What it is called where it is named."""
-        ...
-
-    @property
-    def title(self) -> str:
-        """The process, for people."""
-        ...
-
-    @property
-    def role(self) -> str:
-        """The command that it is."""
-        ...
-
-    @property
-    def place(self) -> Place:
-        """Where it is."""
-        ...
-
-    @property
-    def directory(self) -> Path:
-        """Where it runs."""
-        ...
-
-    @property
-    def config(self) -> Path:
-        """Its configuration."""
-        ...
-
-    @property
-    def log(self) -> Path:
-        """What it has written."""
-        ...
-
-    @property
-    def pid_file(self) -> Path:
-        """Which process it is."""
-        ...
-
-    def ask(self, method: str) -> Any:
-        """Ask it."""
-        ...
 
 
 def find_agent(node: Runner) -> Process | None:

@@ -21,8 +21,8 @@ from axoneme.net import cgroups
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from axoneme.lab.agents import Runner
     from axoneme.lab.pods import Port
+    from axoneme.lab.runner import Runner
     from axoneme.model import Address
 
 _ROOT: Final = Path("/run/axoneme/lab")
@@ -204,7 +204,7 @@ class Lab:
     def _node(self, number: int) -> LabNode:
         name = f"node{number}"
         place = self._place(name, mounts=True)
-        return LabNode(name, number, place, self.directory / "nodes" / name)
+        return LabNode(name, place, self.directory / "nodes" / name, number)
 
     def _place(self, name: str, *, mounts: bool = False) -> Place:
         return Place(

@@ -4,16 +4,16 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from attrs import frozen
 
-from axoneme.agent.client import ask
+from axoneme.agent.client import SOCKET
+from axoneme.lab.runner import Runner
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from axoneme.lab.places import Place
     from axoneme.model import Address
 
 _NETWORK4 = IPv4Address("172.30.0.0")
@@ -31,16 +31,13 @@ def wire_addresses(number: int) -> tuple[Address, ...]:
 
 
 @frozen
-class LabNode:
-    """A node by its number, from which its addresses follow; its files are below `directory`."""
+class LabNode(Runner):
+    """A node by its number, from which its addresses follow."""
 
-    name: str
-    number: int
-    place: Place
-    directory: Path
-
-    #: The command that runs there.
     role: ClassVar[str] = "agent"
+    socket: ClassVar[str] = SOCKET
+
+    number: int
 
     @property
     def title(self) -> str:
@@ -53,34 +50,6 @@ class LabNode:
         return wire_addresses(self.number)
 
     @property
-    def config(self) -> Path:
-        """The configuration of its agent, in a directory that only it is in: that is watched."""
-        return self.directory / "etc" / "axoneme.toml"
-
-    @property
-    def run_dir(self) -> Path:
-        """Where its agent's sockets are."""
-        return self.directory / "run"
-
-    @property
-    def log(self) -> Path:
-        """What its agents have written."""
-        return self.directory / "agent.log"
-
-    @property
-    def pid_file(self) -> Path:
-        """Which process its agent is."""
-        return self.directory / "agent.pid"
-
-    @property
     def cni_dir(self) -> Path:
         """Where its CNI plugin and the configuration for it are: bin/ and conf/."""
         return self.directory / "cni"
-
-    def ask(self, method: str, **arguments: Any) -> Any:
-        """Ask its agent.
-
-        Raises:
-            ConnectionError: no agent is running there.
-        """
-        return ask(self.run_dir, method, **arguments)

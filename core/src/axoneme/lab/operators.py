@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from attrs import frozen
 
-from axoneme.agent.client import OPERATOR_SOCKET, ask_at
+from axoneme.agent.client import OPERATOR_SOCKET
 from axoneme.errors import AxonemeError
+from axoneme.lab.runner import Runner
 from axoneme.sources import NodeFiles
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from axoneme.lab.lab import Lab
-    from axoneme.lab.places import Place
 
 OPERATORS: Final = 2
 _SECONDS = 60.0
@@ -24,48 +22,11 @@ _PAUSE = 0.02
 
 
 @frozen
-class LabOperator:
-    """An operator; its files are below `directory`."""
+class LabOperator(Runner):
+    """An operator."""
 
-    name: str
-    place: Place
-    directory: Path
-
-    #: The command that it is.
     role: ClassVar[str] = "operator"
-
-    @property
-    def title(self) -> str:
-        """What people call it."""
-        return self.name
-
-    @property
-    def config(self) -> Path:
-        """Its configuration, in a directory that only it is in: that is watched."""
-        return self.directory / "etc" / "axoneme.toml"
-
-    @property
-    def run_dir(self) -> Path:
-        """Where its socket is."""
-        return self.directory / "run"
-
-    @property
-    def log(self) -> Path:
-        """What it has written."""
-        return self.directory / "operator.log"
-
-    @property
-    def pid_file(self) -> Path:
-        """Which process it is."""
-        return self.directory / "operator.pid"
-
-    def ask(self, method: str) -> Any:
-        """Ask it.
-
-        Raises:
-            ConnectionError: it does not run.
-        """
-        return ask_at(self.run_dir / OPERATOR_SOCKET, method)
+    socket: ClassVar[str] = OPERATOR_SOCKET
 
 
 def wait_for_networks(lab: Lab, nodes: int) -> None:
