@@ -166,7 +166,7 @@ def test_a_pod_goes_without_a_trace(lab):
     assert not place.network.exists()
     assert not place.cgroup.exists()
     assert not Path(f"/run/netns/{place.public}").exists()
-    assert not list(lab.directory.rglob("*brief*"))
+    assert becomes(lambda: not list(lab.directory.rglob("*brief*")))  # agents keep what was good
 
 
 def test_a_pod_is_in_its_nodes_cgroup(lab):
@@ -185,7 +185,8 @@ def test_without_an_agent_no_pod_is_made_and_one_can_go(lab):
     try:
         with pytest.raises(AxonemeError, match=r"node2 cannot ADD pod default/more: no agent"):
             lab.add_pod("more", node="node2")
-        assert not list(lab.directory.rglob("*more*"))
+        # The other agent may have kept the manifest as a good one, and lets go of it now.
+        assert becomes(lambda: not list(lab.directory.rglob("*more*")))
         lab.delete_pod(brief)
         assert "brief" not in [pod.name for pod in lab.pods]
     finally:
